@@ -1,0 +1,163 @@
+//! The whole service on one machine: the ports on a data directory, and the simulated banks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::outbox::{Message, Outbox};
+use avain_adapters_local::pool::PasswordCost;
+use avain_adapters_local::random::SystemRandom;
+use avain_api::Deps;
+use avain_bank_simulator::{BankKey, Config, Environment, Simulator};
+use avain_domain::ports::{Clock, Random};
+use avain_domain::service_keys::ServiceKeys;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+/// How long a bank is waited for: API Gateway's limit is 29 s.
+const BANK_WAIT: Duration = Duration::from_secs(25);
+
+/// What cannot be started, and why.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data directory.
+    #[error(transparent)]
+    Directory(#[from] avain_adapters_local::Error),
+    /// The simulated banks.
+    #[error("the bank simulator: {0}")]
+    Simulator(#[from] avain_bank_simulator::Error),
+    /// The service's own keys.
+    #[error("the service's keys: {0}")]
+    Keys(#[from] avain_domain::Failure),
+    /// A file or a socket.
+    #[error("{what}: {source}")]
+    Io {
+        /// Which.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What was asked for is refused.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StartError {
+    pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let what = what.into();
+        move |source| Self::Io { what, source }
+    }
+}
+
+/// What a machine is started with.
+pub struct Settings {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Remember codes, so that they can be asked for.
+    pub dev: bool,
+    /// Sees each code that goes out.
+    pub observer: Option<Box<dyn Fn(&Message) + Send + Sync>>,
+    /// Cost of a password's hash.
+    pub password_cost: PasswordCost,
+    /// How long a bank is waited for.
+    pub bank_wait: Duration,
+}
+
+impl Settings {
+    /// What `avain serve` uses.
+    #[must_use]
+    pub fn new(data: PathBuf) -> Self {
+        Self {
+            data,
+            clock: Arc::new(SystemClock),
+            random: Arc::new(SystemRandom),
+            dev: false,
+            observer: None,
+            password_cost: PasswordCost::default(),
+            bank_wait: BANK_WAIT,
+        }
+    }
+}
+
+/// A started machine. The simulated banks end with it.
+pub struct Machine {
+    /// Every port.
+    pub deps: Deps,
+    /// Codes.
+    pub outbox: Arc<Outbox>,
+    /// The banks.
+    pub simulator: Simulator,
+    /// The public key that clients encrypt passwords with, PEM.
+    pub password_key: String,
+    /// Whether codes may be asked for.
+    pub dev: bool,
+    banks: JoinHandle<()>,
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.banks.abort();
+    }
+}
+
+impl Machine {
+    /// Opens the data directory, starts the simulated banks on a loopback port, and wires every port.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        let Settings { data, clock, random, dev, observer, password_cost, bank_wait } = settings;
+        let directory = DataDirectory::open(&data, Arc::clone(&clock), Arc::clone(&random))?;
+        let (simulator, base, banks) = start_banks(&directory, Arc::clone(&clock)).await?;
+
+        let mut outbox = directory.outbox()?;
+        if dev {
+            outbox = outbox.remembering();
+        }
+        if let Some(observer) = observer {
+            outbox = outbox.observed_by(observer);
+        }
+        let outbox = Arc::new(outbox);
+        let pool = directory.pool(Arc::clone(&outbox), password_cost).await?;
+        let (store, sealer) = (directory.store(), directory.sealer());
+        let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await?;
+        let password_key = service_keys.password_key_pem();
+        let deps = Deps::new(clock, random)
+            .with_store(store)
+            .with_tokens(Arc::new(pool.tokens()))
+            .with_identity(Arc::new(pool))
+            .with_service_keys(Arc::new(service_keys))
+            .with_sealer(sealer)
+            .with_blobs(directory.blobs()?)
+            .with_banks(Arc::new(directory.simulated_banks(&base, bank_wait)?));
+        Ok(Self { deps, outbox, simulator, password_key, dev, banks })
+    }
+}
+
+async fn start_banks(
+    directory: &DataDirectory,
+    clock: Arc<dyn Clock>,
+) -> Result<(Simulator, String, JoinHandle<()>), StartError> {
+    let mut config = Config::in_folder(directory.path().join("simulator"), Arc::new(move || clock.now()));
+    config.environment = Environment::Test;
+    let simulator = Simulator::open(&config)?;
+    for bank in BankKey::ALL {
+        let path = directory.bank_root(bank.as_str());
+        let folder = path.parent().unwrap_or(directory.path());
+        let failed = || StartError::io(path.display().to_string());
+        std::fs::create_dir_all(folder).map_err(failed())?;
+        std::fs::write(&path, simulator.root_pem(bank)?).map_err(failed())?;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError::io("the banks' port"))?;
+    let address = listener.local_addr().map_err(StartError::io("the banks' port"))?;
+    let serving = simulator.clone();
+    let banks = tokio::spawn(async move {
+        if let Err(error) = serving.serve(listener).await {
+            tracing::error!(%error, "the simulated banks ended");
+        }
+    });
+    Ok((simulator, format!("http://{address}"), banks))
+}

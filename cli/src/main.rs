@@ -1,0 +1,110 @@
+//! The `avain` command.
+
+use std::io::Write as _;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use avain::demo;
+use avain::machine::{Machine, Settings, StartError};
+use avain::server::Server;
+use avain_adapters_local::outbox::Message;
+use clap::{Parser, Subcommand};
+
+/// A company's bank certificates, keys and API credentials in one place, and its files to and from its banks.
+#[derive(Parser)]
+#[command(name = "avain", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Play the whole story on this machine: registration, login, enrolment, a signed payment, the bank's answers
+    Demo,
+    /// Serve the API and the simulated banks on this machine, keeping everything in one directory
+    Serve {
+        /// Where everything is kept; made if it is not there
+        #[arg(long)]
+        data: PathBuf,
+        /// Address to listen at
+        #[arg(long, default_value = "127.0.0.1:8080")]
+        listen: String,
+        /// For development: show the codes that go out by SMS and e-mail, and answer GET /dev/outbox (loopback only)
+        #[arg(long)]
+        dev: bool,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Demo => play_demo().await,
+        Command::Serve { data, listen, dev } => serve(data, &listen, dev).await.map_err(|error| error.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "avain: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play_demo() -> Result<(), String> {
+    // Kept after the end: the downloaded files are what the story was about.
+    let folder = tempfile::Builder::new().prefix("avain-demo-").tempdir().map_err(|error| error.to_string())?.keep();
+    demo::run(&folder).await.map(drop).map_err(|error| format!("the demo failed: {error}"))
+}
+
+async fn serve(data: PathBuf, listen: &str, dev: bool) -> Result<(), StartError> {
+    tracing_subscriber::fmt().json().with_writer(std::io::stderr).init();
+    if dev {
+        loopback_only(listen)?;
+    }
+    let settings = Settings { dev, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
+    let server = Server::start(Machine::start(settings).await?, listen).await?;
+    let key_path = data.join("password-key.pem");
+    std::fs::write(&key_path, &server.machine.password_key)
+        .map_err(|source| StartError::Io { what: key_path.display().to_string(), source })?;
+    announce(&server, &key_path, dev);
+    tokio::select! {
+        () = server.wait() => Ok(()),
+        _ = tokio::signal::ctrl_c() => Ok(()),
+    }
+}
+
+/// Codes in clear are for the person at this machine.
+fn loopback_only(listen: &str) -> Result<(), StartError> {
+    let addresses: Vec<SocketAddr> = listen
+        .to_socket_addrs()
+        .map_err(|source| StartError::Io { what: format!("cannot listen at {listen}"), source })?
+        .collect();
+    if addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Ok(());
+    }
+    Err(StartError::Refused(format!("--dev shows codes in clear and is for loopback addresses only, not {listen}")))
+}
+
+fn announce(server: &Server, key_path: &Path, dev: bool) {
+    let mut out = std::io::stdout();
+    let _ = writeln!(out, "Base address: {}/v2", server.base());
+    let _ = writeln!(out, "Passwords are encrypted with this key ({}):\n{}", key_path.display(), server.machine.password_key);
+    if dev {
+        let _ = writeln!(out, "DEVELOPMENT: codes are shown here and answered at {}/dev/outbox", server.base());
+    }
+    let _ = out.flush();
+}
+
+fn show(message: &Message) {
+    let (kind, login) = (message.kind.as_str(), &message.login);
+    let _ = writeln!(
+        std::io::stdout(),
+        "{kind} code for {} ({} mode): {}",
+        login.email,
+        login.mode.as_str(),
+        *message.code
+    );
+}

@@ -1,0 +1,334 @@
+//! The records in one DynamoDB table.
+//!
+//! | record | partition `PK` | sort key `SK` | `ttl` |
+//! |---|---|---|---|
+//! | `Organisation` | `ORG#<id>` | `ORG` | |
+//! | `ApiKey` | `APIKEY#<hash>` | `APIKEY` | |
+//! | `Account` | `ACCOUNT#<email>` | `ACCOUNT` | |
+//! | `ModeRecord` | `ACCOUNT#<email>` | `MODE#<mode>` | |
+//! | `BankCertificate` | `ACCOUNT#<email>` | `CERT#<bank>` | |
+//! | `PgpKey` | `ACCOUNT#<email>` | `PGP#<fingerprint>` | |
+//! | `SealedKey` | `KEY#<organisation>#<holder>` | `<kind>#<id>` | |
+//! | `SpentChallenge` | `CHALLENGE#<id>` | `CHALLENGE` | expires + 1 hour |
+//! | `Attempts` | `ATTEMPTS#<email>#<mode>` | `ATTEMPTS` | last + 1 day |
+//! | `Upload` | `UPLOADS#<email>#<bank>` | `<digest>` | |
+//! | `Download` | `DOWNLOADS#<email>#<bank>` | `<file type>#<reference>` | |
+//! | `AuditEvent` | `AUDIT#<organisation>` | `<id>` | |
+//!
+//! `#` and `%` inside a part are percent-encoded. Beside its record's fields an item has `type`, `s` (schema version), `v`
+//! (the record's version) and `w` (which write made it). A role can be kept from sealed keys by `dynamodb:LeadingKeys`.
+
+mod items;
+mod keys;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use avain_domain::names::Email;
+use avain_domain::ports::{CommitError, Random, Store, Unavailable};
+use avain_domain::records::{Key, Record, Stored, Write};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+};
+
+use items::Item;
+use keys::{PARTITION, Place};
+
+/// The table as the properties of `AWS::DynamoDB::Table` that the store relies on, in JSON: what a template must declare
+/// and an embedded engine creates.
+pub const TABLE_PROPERTIES: &str = r#"{
+    "AttributeDefinitions": [
+        {"AttributeName": "PK", "AttributeType": "S"},
+        {"AttributeName": "SK", "AttributeType": "S"}
+    ],
+    "KeySchema": [
+        {"AttributeName": "PK", "KeyType": "HASH"},
+        {"AttributeName": "SK", "KeyType": "RANGE"}
+    ],
+    "BillingMode": "PAY_PER_REQUEST",
+    "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": true}
+}"#;
+
+/// Name of the attribute by which DynamoDB tidies up.
+const TIME_TO_LIVE: &str = "ttl";
+
+/// How often a write that met another transaction, or a read that DynamoDB answered in part, is tried again.
+const RETRIES: u32 = 3;
+
+/// The store on DynamoDB.
+pub struct DynamoStore {
+    client: Client,
+    table: String,
+    random: Arc<dyn Random>,
+}
+
+impl DynamoStore {
+    /// On a table that has [`TABLE_PROPERTIES`]. `random` makes request tokens and the jitter of retries.
+    #[must_use]
+    pub fn new(client: Client, table: String, random: Arc<dyn Random>) -> Self {
+        Self { client, table, random }
+    }
+}
+
+#[async_trait]
+impl Store for DynamoStore {
+    async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::account_partition(email)))
+            .into_paginator()
+            .items()
+            .send();
+        let items: Vec<Item> = pages.collect::<Result<_, _>>().await.map_err(|error| unavailable("Query", &error))?;
+        items.iter().map(items::from_item).collect()
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
+        let items = match keys {
+            [] => return Ok(Vec::new()),
+            [key] => self.get_one(Place::of(key)).await?,
+            // DynamoDB refuses a batch that names a key twice.
+            _ => self.get_batch(&keys.iter().map(Place::of).collect()).await?,
+        };
+        items.iter().map(items::from_item).collect()
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        let id = self.write_id();
+        for attempt in 0..=RETRIES {
+            match self.try_commit(&writes, &id).await {
+                Err(Failure::Busy) => self.pause(attempt).await,
+                Err(Failure::Commit(error)) => return Err(error),
+                Ok(()) => return Ok(()),
+            }
+        }
+        Err(Unavailable("DynamoDB: other transactions kept the items busy".to_owned()).into())
+    }
+}
+
+/// Why one try of a commit did not succeed.
+enum Failure {
+    /// Another transaction was at work on an item: nothing was applied, try again.
+    Busy,
+    /// For the caller.
+    Commit(CommitError),
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Self::Commit(error.into())
+    }
+}
+
+impl Failure {
+    /// The condition of the write at this index does not hold: this item is there, or none.
+    fn conflict(index: usize, item: Option<&Item>) -> Self {
+        let current = item.filter(|item| !item.is_empty()).map(items::from_item).transpose();
+        match current {
+            Ok(current) => Self::Commit(CommitError::Conflict { index, current: current.map(Box::new) }),
+            Err(unreadable) => unreadable.into(),
+        }
+    }
+}
+
+impl DynamoStore {
+    async fn try_commit(&self, writes: &[Write], id: &str) -> Result<(), Failure> {
+        match writes {
+            [] => Ok(()),
+            // Half the price of a transaction. A deletion is not done so: asked again after a lost answer, it could not
+            // tell its own success from another's.
+            [Write::Insert(record)] => self.put_one(self.insert(record, id)?, id).await,
+            [Write::Replace(record, version)] => self.put_one(self.replace(record, *version, id)?, id).await,
+            _ => self.transact(writes, id).await,
+        }
+    }
+
+    async fn get_one(&self, place: Place) -> Result<Vec<Item>, Unavailable> {
+        let request = self.client.get_item().table_name(&self.table).set_key(Some(place.attributes()));
+        let answer = request.consistent_read(true).send().await.map_err(|error| unavailable("GetItem", &error))?;
+        Ok(answer.item.into_iter().collect())
+    }
+
+    async fn get_batch(&self, places: &HashSet<Place>) -> Result<Vec<Item>, Unavailable> {
+        let mut found = Vec::new();
+        let mut wanted: Vec<Item> = places.iter().map(Place::attributes).collect();
+        for attempt in 0..=RETRIES {
+            let keys = KeysAndAttributes::builder().set_keys(Some(wanted)).consistent_read(true).build();
+            let request = self.client.batch_get_item().request_items(&self.table, keys.map_err(|e| unbuilt(&e))?);
+            let mut answer = request.send().await.map_err(|error| unavailable("BatchGetItem", &error))?;
+            found.extend(answer.responses.as_mut().and_then(|tables| tables.remove(&self.table)).unwrap_or_default());
+            let rest = answer.unprocessed_keys.as_mut().and_then(|tables| tables.remove(&self.table));
+            wanted = rest.map(|rest| rest.keys).unwrap_or_default();
+            if wanted.is_empty() {
+                return Ok(found);
+            }
+            self.pause(attempt).await;
+        }
+        Err(Unavailable("DynamoDB BatchGetItem: keys remained unprocessed".to_owned()))
+    }
+
+    async fn put_one(&self, put: Put, id: &str) -> Result<(), Failure> {
+        let request = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure);
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                // The SDK asks again where an answer was lost; then the first try may be what the second one met.
+                if failed.item.as_ref().is_some_and(|item| items::is_of_write(item, id)) {
+                    return Ok(());
+                }
+                Err(Failure::conflict(0, failed.item.as_ref()))
+            }
+            Some(PutItemError::TransactionConflictException(_)) => Err(Failure::Busy),
+            _ => Err(unavailable("PutItem", &error).into()),
+        }
+    }
+
+    /// All writes in one transaction. The id as its token makes a repeated request (within ten minutes) the same one.
+    async fn transact(&self, writes: &[Write], id: &str) -> Result<(), Failure> {
+        let writes = writes.iter().map(|write| self.transact_item(write, id)).collect::<Result<_, _>>()?;
+        let request = self.client.transact_write_items().set_transact_items(Some(writes)).client_request_token(id);
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                let reasons = cancelled.cancellation_reasons();
+                let codes: Vec<&str> = reasons.iter().filter_map(CancellationReason::code).collect();
+                if let Some(index) = codes.iter().position(|code| *code == "ConditionalCheckFailed") {
+                    Err(Failure::conflict(index, reasons[index].item()))
+                } else if codes.iter().all(|code| matches!(*code, "None" | "TransactionConflict")) {
+                    Err(Failure::Busy)
+                } else {
+                    Err(unavailable("TransactWriteItems", &error).into())
+                }
+            }
+            Some(TransactWriteItemsError::TransactionInProgressException(_)) => Err(Failure::Busy),
+            _ => Err(unavailable("TransactWriteItems", &error).into()),
+        }
+    }
+
+    fn transact_item(&self, write: &Write, id: &str) -> Result<TransactWriteItem, Unavailable> {
+        let item = TransactWriteItem::builder();
+        Ok(match write {
+            Write::Insert(record) => item.put(self.insert(record, id)?).build(),
+            Write::Replace(record, version) => item.put(self.replace(record, *version, id)?).build(),
+            Write::Delete(key, version) => {
+                let Condition { expression, values } = Condition::version(*version);
+                let delete = Delete::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(Place::of(key).attributes()))
+                    .condition_expression(expression)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .build();
+                item.delete(delete.map_err(|error| unbuilt(&error))?).build()
+            }
+            Write::Check(key, version) => {
+                let Condition { expression, values } = Condition::version(*version);
+                let check = ConditionCheck::builder()
+                    .table_name(&self.table)
+                    .set_key(Some(Place::of(key).attributes()))
+                    .condition_expression(expression)
+                    .set_expression_attribute_values(values)
+                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                    .build();
+                item.condition_check(check.map_err(|error| unbuilt(&error))?).build()
+            }
+        })
+    }
+
+    fn insert(&self, record: &Record, id: &str) -> Result<Put, Unavailable> {
+        self.put(record, 1, Condition::absent(), id)
+    }
+
+    fn replace(&self, record: &Record, version: u64, id: &str) -> Result<Put, Unavailable> {
+        self.put(record, version.saturating_add(1), Condition::version(version), id)
+    }
+
+    fn put(&self, record: &Record, version: u64, condition: Condition, id: &str) -> Result<Put, Unavailable> {
+        Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(items::to_item(record, version, id)?))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| unbuilt(&error))
+    }
+
+    /// 32 hexadecimal digits: the token of a transaction, the mark of a write.
+    fn write_id(&self) -> String {
+        let mut bytes = [0; 16];
+        self.random.fill(&mut bytes);
+        bytes.iter().fold(String::new(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    }
+
+    /// Waits 20 to 40 ms, then twice that, and so on.
+    async fn pause(&self, attempt: u32) {
+        let mut jitter = [0];
+        self.random.fill(&mut jitter);
+        let milliseconds = (20 + u64::from(jitter[0]) * 20 / 255) << attempt;
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+    }
+}
+
+/// What must hold for a write.
+struct Condition {
+    expression: String,
+    values: Option<HashMap<String, AttributeValue>>,
+}
+
+impl Condition {
+    fn absent() -> Self {
+        Self { expression: format!("attribute_not_exists({PARTITION})"), values: None }
+    }
+
+    fn version(version: u64) -> Self {
+        let values = HashMap::from([(":v".to_owned(), items::version_value(version))]);
+        Self { expression: "v = :v".to_owned(), values: Some(values) }
+    }
+}
+
+/// DynamoDB's code and text, or what happened on the way to it. Never the request or the items: they may hold sealed keys.
+fn unavailable<E, R>(operation: &str, error: &SdkError<E, R>) -> Unavailable
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    let mut text = format!("DynamoDB {operation}: ");
+    if let (Some(code), message) = (error.code(), error.message().unwrap_or_default()) {
+        let _ = write!(text, "{code}: {message}");
+        return Unavailable(text);
+    }
+    let _ = write!(text, "{error}");
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    Unavailable(text)
+}
+
+fn unbuilt(error: &BuildError) -> Unavailable {
+    Unavailable(format!("DynamoDB: request could not be made: {error}"))
+}

@@ -1,0 +1,434 @@
+//! Record to item and back: which attributes a record has, in which shape.
+//!
+//! Names of attributes are those of the record's fields. Times are RFC 3339 texts in UTC, bytes are binary, lists are
+//! lists of texts, a field that is `None` has no attribute. An item that cannot be read, or that a newer version of the
+//! service wrote, is an error: skipping it would make it look absent.
+
+use std::collections::HashMap;
+
+use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
+use avain_domain::ports::Unavailable;
+use avain_domain::records::{
+    Account, Agreement, ApiKey, Attempts, AuditEvent, BankCertificate, CertificateState, Download, KeyId, KeyKind,
+    ModeRecord, Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
+};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime, UtcOffset};
+
+use super::keys::{PARTITION, Place, SORT};
+
+/// A DynamoDB item.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// The schema version that this code writes and reads (attribute `s`).
+const SCHEMA: u64 = 1;
+
+/// Name of the version's attribute.
+const VERSION: &str = "v";
+/// Name of the attribute that tells writes apart.
+const WRITE_ID: &str = "w";
+
+/// A record as an item. `write_id` tells this write from another one of the same content.
+pub(super) fn to_item(record: &Record, version: u64, write_id: &str) -> Result<Item, Unavailable> {
+    let place = Place::of(&record.key());
+    let fields = fields(record).map_err(|Fault(fault)| {
+        Unavailable(format!("{} / {}: cannot be stored: {fault}", place.partition, place.sort))
+    })?;
+    let common = Fields(place.attributes()).number("s", SCHEMA).number(VERSION, version).text(WRITE_ID, write_id);
+    Ok(common.0.into_iter().chain(fields.0).collect())
+}
+
+/// An item as a record.
+pub(super) fn from_item(item: &Item) -> Result<Stored, Unavailable> {
+    let reader = Reader(item);
+    let name = |name| reader.text(name).unwrap_or_else(|_| "?".to_owned());
+    let place = Place { partition: name(PARTITION), sort: name(SORT) };
+    read(&reader, &place)
+        .map_err(|Fault(fault)| Unavailable(format!("{} / {}: unreadable item: {fault}", place.partition, place.sort)))
+}
+
+/// Whether the item is what the write of this id left there.
+pub(super) fn is_of_write(item: &Item, write_id: &str) -> bool {
+    Reader(item).text(WRITE_ID).is_ok_and(|id| id == write_id)
+}
+
+/// A version as an attribute's value.
+pub(super) fn version_value(version: u64) -> AttributeValue {
+    AttributeValue::N(version.to_string())
+}
+
+/// What is wrong with an item or a record.
+struct Fault(String);
+
+fn read(reader: &Reader<'_>, place: &Place) -> Result<Stored, Fault> {
+    match reader.number("s")? {
+        SCHEMA => {}
+        newer @ 2.. => return Err(Fault(format!("a newer version of the service wrote it (schema {newer})"))),
+        other => return Err(Fault(format!("unknown schema: {other}"))),
+    }
+    let stored = Stored { record: record(reader)?, version: reader.number(VERSION)? };
+    if stored.version == 0 {
+        return Err(Fault("version 0".to_owned()));
+    }
+    if Place::of(&stored.record.key()) != *place {
+        return Err(Fault("it holds a record that belongs elsewhere".to_owned()));
+    }
+    Ok(stored)
+}
+
+fn fields(record: &Record) -> Result<Fields, Fault> {
+    Ok(match record {
+        Record::Organisation(it) => Fields::of("organisation")
+            .text("id", &it.id.0)
+            .text("name", &it.name)
+            .text("owner", it.owner.as_str())
+            .text("agreement", agreement_word(it.agreement))
+            .time("created", it.created)?,
+        Record::ApiKey(it) => Fields::of("api-key").text("hash", &it.hash).text("organisation", &it.organisation.0),
+        Record::Account(it) => Fields::of("account")
+            .text("email", it.email.as_str())
+            .text("organisation", &it.organisation.0)
+            .text("api_key_hash", &it.api_key_hash)
+            .flag("owner", it.owner)
+            .text("agreement", agreement_word(it.agreement))
+            .text("name", &it.name)
+            .text("company", &it.company)
+            .time("created", it.created)?,
+        Record::Mode(it) => {
+            let fields = Fields::of("mode").login(&it.login).text("phone", &it.phone).time("created", it.created)?;
+            match it.tokens_valid_from {
+                Some(from) => fields.time("tokens_valid_from", from)?,
+                None => fields,
+            }
+        }
+        Record::Certificate(it) => Fields::of("certificate")
+            .text("email", it.email.as_str())
+            .text("bank", it.bank.as_str())
+            .text("company", &it.company)
+            .text("user_id", &it.user_id)
+            .with("key", AttributeValue::M(Fields(Item::new()).key_id(&it.key).0))
+            .certificate_state(&it.state)
+            .time("started", it.started)?,
+        Record::PgpKey(it) => Fields::of("pgp-key")
+            .text("email", it.email.as_str())
+            .text("fingerprint", &it.fingerprint)
+            .text("purpose", it.purpose.as_str())
+            .bytes("public_key", &it.public_key)
+            .time("created", it.created)?,
+        Record::SealedKey(it) => Fields::of("sealed-key").key_id(&it.id).bytes("sealed", &it.sealed),
+        // An hour late, a day late: a clock that lags must still find what it needs.
+        Record::SpentChallenge(it) => Fields::of("spent-challenge")
+            .text("id", &it.id)
+            .time("expires", it.expires)?
+            .expiry(it.expires, Duration::hours(1)),
+        Record::Attempts(it) => Fields::of("attempts")
+            .login(&it.login)
+            .number("failures", it.failures.into())
+            .time("last", it.last)?
+            .expiry(it.last, Duration::days(1)),
+        Record::Upload(it) => Fields::of("upload")
+            .text("email", it.email.as_str())
+            .text("bank", it.bank.as_str())
+            .text("digest", &it.digest)
+            .text("id", &it.id)
+            .text("file_type", &it.file_type)
+            .text("file_name", &it.file_name)
+            .number("size", it.size)
+            .texts("signers", &it.signers)
+            .upload_state(&it.state)
+            .time("at", it.at)?,
+        Record::Download(it) => Fields::of("download")
+            .text("email", it.email.as_str())
+            .text("bank", it.bank.as_str())
+            .text("file_type", &it.file_type)
+            .text("reference", &it.reference)
+            .text("blob", &it.blob)
+            .number("size", it.size)
+            .time("at", it.at)?,
+        Record::AuditEvent(it) => {
+            let fields = Fields::of("audit-event")
+                .text("organisation", &it.organisation.0)
+                .text("id", &it.id)
+                .time("at", it.at)?
+                .text("action", &it.action)
+                .text("outcome", &it.outcome)
+                .text("actor", it.actor.as_str())
+                .text("mode", it.mode.as_str())
+                .text("request_id", &it.request_id)
+                .text("object", &it.object);
+            match &it.bank_code {
+                Some(code) => fields.text("bank_code", code),
+                None => fields,
+            }
+        }
+    })
+}
+
+fn record(from: &Reader<'_>) -> Result<Record, Fault> {
+    Ok(match from.text("type")?.as_str() {
+        "organisation" => Record::Organisation(Organisation {
+            id: OrganisationId(from.text("id")?),
+            name: from.text("name")?,
+            owner: from.email("owner")?,
+            agreement: from.word("agreement", agreement)?,
+            created: from.time("created")?,
+        }),
+        "api-key" => Record::ApiKey(ApiKey {
+            hash: from.text("hash")?,
+            organisation: OrganisationId(from.text("organisation")?),
+        }),
+        "account" => Record::Account(Account {
+            email: from.email("email")?,
+            organisation: OrganisationId(from.text("organisation")?),
+            api_key_hash: from.text("api_key_hash")?,
+            owner: from.flag("owner")?,
+            agreement: from.word("agreement", agreement)?,
+            name: from.text("name")?,
+            company: from.text("company")?,
+            created: from.time("created")?,
+        }),
+        "mode" => Record::Mode(ModeRecord {
+            login: from.login()?,
+            phone: from.text("phone")?,
+            created: from.time("created")?,
+            tokens_valid_from: from.if_there("tokens_valid_from", Reader::time)?,
+        }),
+        "certificate" => Record::Certificate(BankCertificate {
+            email: from.email("email")?,
+            bank: from.word("bank", Bank::parse)?,
+            company: from.text("company")?,
+            user_id: from.text("user_id")?,
+            key: Reader(from.map("key")?).key_id()?,
+            state: from.certificate_state()?,
+            started: from.time("started")?,
+        }),
+        "pgp-key" => Record::PgpKey(PgpKey {
+            email: from.email("email")?,
+            fingerprint: from.text("fingerprint")?,
+            purpose: from.word("purpose", PgpPurpose::parse)?,
+            public_key: from.bytes("public_key")?,
+            created: from.time("created")?,
+        }),
+        "sealed-key" => Record::SealedKey(SealedKey { id: from.key_id()?, sealed: from.bytes("sealed")? }),
+        "spent-challenge" => {
+            Record::SpentChallenge(SpentChallenge { id: from.text("id")?, expires: from.time("expires")? })
+        }
+        "attempts" => Record::Attempts(Attempts {
+            login: from.login()?,
+            failures: from.number("failures")?,
+            last: from.time("last")?,
+        }),
+        "upload" => Record::Upload(Upload {
+            email: from.email("email")?,
+            bank: from.word("bank", Bank::parse)?,
+            digest: from.text("digest")?,
+            id: from.text("id")?,
+            file_type: from.text("file_type")?,
+            file_name: from.text("file_name")?,
+            size: from.number("size")?,
+            signers: from.texts("signers")?,
+            state: from.upload_state()?,
+            at: from.time("at")?,
+        }),
+        "download" => Record::Download(Download {
+            email: from.email("email")?,
+            bank: from.word("bank", Bank::parse)?,
+            file_type: from.text("file_type")?,
+            reference: from.text("reference")?,
+            blob: from.text("blob")?,
+            size: from.number("size")?,
+            at: from.time("at")?,
+        }),
+        "audit-event" => Record::AuditEvent(AuditEvent {
+            organisation: OrganisationId(from.text("organisation")?),
+            id: from.text("id")?,
+            at: from.time("at")?,
+            action: from.text("action")?,
+            outcome: from.text("outcome")?,
+            actor: from.email("actor")?,
+            mode: from.word("mode", Mode::parse)?,
+            request_id: from.text("request_id")?,
+            object: from.text("object")?,
+            bank_code: from.if_there("bank_code", Reader::text)?,
+        }),
+        _ => return Err(Fault("type is not known".to_owned())),
+    })
+}
+
+fn agreement_word(agreement: Agreement) -> &'static str {
+    match agreement {
+        Agreement::Test => "test",
+        Agreement::Active => "active",
+        Agreement::Suspended => "suspended",
+    }
+}
+
+fn agreement(word: &str) -> Option<Agreement> {
+    [Agreement::Test, Agreement::Active, Agreement::Suspended].into_iter().find(|it| agreement_word(*it) == word)
+}
+
+/// Attributes in the making.
+struct Fields(Item);
+
+impl Fields {
+    fn of(record_type: &str) -> Self {
+        Self(Item::new()).text("type", record_type)
+    }
+
+    fn with(mut self, name: &str, value: AttributeValue) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
+    fn text(self, name: &str, value: &str) -> Self {
+        self.with(name, AttributeValue::S(value.to_owned()))
+    }
+
+    fn texts(self, name: &str, values: &[String]) -> Self {
+        self.with(name, AttributeValue::L(values.iter().cloned().map(AttributeValue::S).collect()))
+    }
+
+    fn bytes(self, name: &str, value: &[u8]) -> Self {
+        self.with(name, AttributeValue::B(Blob::new(value)))
+    }
+
+    fn number(self, name: &str, value: u64) -> Self {
+        self.with(name, AttributeValue::N(value.to_string()))
+    }
+
+    fn flag(self, name: &str, value: bool) -> Self {
+        self.with(name, AttributeValue::Bool(value))
+    }
+
+    fn time(self, name: &str, value: OffsetDateTime) -> Result<Self, Fault> {
+        let text = value.checked_to_offset(UtcOffset::UTC).and_then(|utc| utc.format(&Rfc3339).ok());
+        Ok(self.text(name, &text.ok_or_else(|| Fault(format!("{name} is no time of years 0 to 9999")))?))
+    }
+
+    /// When DynamoDB may tidy the item up (attribute `ttl`, seconds since 1970).
+    fn expiry(self, time: OffsetDateTime, grace: Duration) -> Self {
+        let seconds = time.unix_timestamp().saturating_add(grace.whole_seconds());
+        self.with(super::TIME_TO_LIVE, AttributeValue::N(seconds.to_string()))
+    }
+
+    fn login(self, login: &Login) -> Self {
+        self.text("email", login.email.as_str()).text("mode", login.mode.as_str())
+    }
+
+    fn key_id(self, id: &KeyId) -> Self {
+        self.text("organisation", &id.organisation.0)
+            .text("holder", &id.holder)
+            .text("kind", id.kind.as_str())
+            .text("id", &id.id)
+    }
+
+    fn certificate_state(self, state: &CertificateState) -> Self {
+        match state {
+            CertificateState::Pending => self.text("state", "pending"),
+            CertificateState::Active { certificate, target_ids } => {
+                self.text("state", "active").bytes("certificate", certificate).texts("target_ids", target_ids)
+            }
+        }
+    }
+
+    fn upload_state(self, state: &UploadState) -> Self {
+        match state {
+            UploadState::Sending => self.text("state", "sending"),
+            UploadState::NotSent => self.text("state", "not-sent"),
+            UploadState::Sent => self.text("state", "sent"),
+            UploadState::Refused { code, text } => {
+                self.text("state", "refused").text("bank_code", code).text("bank_text", text)
+            }
+            UploadState::Unknown => self.text("state", "unknown"),
+        }
+    }
+}
+
+/// Attributes being read: each method names the one that it wants.
+struct Reader<'a>(&'a Item);
+
+impl<'a> Reader<'a> {
+    fn value(&self, name: &str) -> Result<&'a AttributeValue, Fault> {
+        self.0.get(name).ok_or_else(|| Fault(format!("{name} is missing")))
+    }
+
+    fn if_there<T>(&self, name: &str, read: fn(&Self, &str) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+        if self.0.contains_key(name) { read(self, name).map(Some) } else { Ok(None) }
+    }
+
+    fn text(&self, name: &str) -> Result<String, Fault> {
+        Ok(self.value(name)?.as_s().map_err(|_| Fault(format!("{name} is no text")))?.clone())
+    }
+
+    fn texts(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let fault = || Fault(format!("{name} is no list of texts"));
+        let list = self.value(name)?.as_l().map_err(|_| fault())?;
+        list.iter().map(|value| value.as_s().cloned().map_err(|_| fault())).collect()
+    }
+
+    fn bytes(&self, name: &str) -> Result<Vec<u8>, Fault> {
+        Ok(self.value(name)?.as_b().map_err(|_| Fault(format!("{name} is not binary")))?.as_ref().to_vec())
+    }
+
+    fn number<T: std::str::FromStr>(&self, name: &str) -> Result<T, Fault> {
+        let number = self.value(name)?.as_n().ok().and_then(|digits| digits.parse().ok());
+        number.ok_or_else(|| Fault(format!("{name} is no whole number in range")))
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, Fault> {
+        self.value(name)?.as_bool().copied().map_err(|_| Fault(format!("{name} is neither true nor false")))
+    }
+
+    fn map(&self, name: &str) -> Result<&'a Item, Fault> {
+        self.value(name)?.as_m().map_err(|_| Fault(format!("{name} is no map")))
+    }
+
+    fn time(&self, name: &str) -> Result<OffsetDateTime, Fault> {
+        OffsetDateTime::parse(&self.text(name)?, &Rfc3339).map_err(|_| Fault(format!("{name} is no RFC 3339 time")))
+    }
+
+    fn word<T>(&self, name: &str, parse: fn(&str) -> Option<T>) -> Result<T, Fault> {
+        parse(&self.text(name)?).ok_or_else(|| Fault(format!("{name} is not known")))
+    }
+
+    fn email(&self, name: &str) -> Result<Email, Fault> {
+        self.word(name, Email::parse)
+    }
+
+    fn login(&self) -> Result<Login, Fault> {
+        Ok(Login { email: self.email("email")?, mode: self.word("mode", Mode::parse)? })
+    }
+
+    fn key_id(&self) -> Result<KeyId, Fault> {
+        Ok(KeyId {
+            organisation: OrganisationId(self.text("organisation")?),
+            holder: self.text("holder")?,
+            kind: self.word("kind", KeyKind::parse)?,
+            id: self.text("id")?,
+        })
+    }
+
+    fn certificate_state(&self) -> Result<CertificateState, Fault> {
+        Ok(match self.text("state")?.as_str() {
+            "pending" => CertificateState::Pending,
+            "active" => CertificateState::Active {
+                certificate: self.bytes("certificate")?,
+                target_ids: self.texts("target_ids")?,
+            },
+            _ => return Err(Fault("state is not known".to_owned())),
+        })
+    }
+
+    fn upload_state(&self) -> Result<UploadState, Fault> {
+        Ok(match self.text("state")?.as_str() {
+            "sending" => UploadState::Sending,
+            "not-sent" => UploadState::NotSent,
+            "sent" => UploadState::Sent,
+            "refused" => UploadState::Refused { code: self.text("bank_code")?, text: self.text("bank_text")? },
+            "unknown" => UploadState::Unknown,
+            _ => return Err(Fault("state is not known".to_owned())),
+        })
+    }
+}

@@ -1,0 +1,79 @@
+//! Where each record lives: its partition and its sort key.
+
+use std::collections::HashMap;
+
+use avain_domain::records::{Key, KeyId};
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use super::items::Item;
+
+/// Name of the partition key.
+pub(super) const PARTITION: &str = "PK";
+/// Name of the sort key.
+pub(super) const SORT: &str = "SK";
+
+/// A record's place in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) partition: String,
+    pub(super) sort: String,
+}
+
+impl Place {
+    pub(super) fn of(key: &Key) -> Self {
+        match key {
+            Key::Organisation(id) => Self::new(&["ORG", &id.0], &["ORG"]),
+            Key::ApiKey(hash) => Self::new(&["APIKEY", hash], &["APIKEY"]),
+            Key::Account(email) => Self::new(&["ACCOUNT", email.as_str()], &["ACCOUNT"]),
+            Key::Mode(login) => Self::new(&["ACCOUNT", login.email.as_str()], &["MODE", login.mode.as_str()]),
+            Key::Certificate(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["CERT", bank.as_str()]),
+            Key::PgpKey(email, fingerprint) => Self::new(&["ACCOUNT", email.as_str()], &["PGP", fingerprint]),
+            Key::SealedKey(KeyId { organisation, holder, kind, id }) => {
+                Self::new(&["KEY", &organisation.0, holder], &[kind.as_str(), id])
+            }
+            Key::SpentChallenge(id) => Self::new(&["CHALLENGE", id], &["CHALLENGE"]),
+            Key::Attempts(login) => Self::new(&["ATTEMPTS", login.email.as_str(), login.mode.as_str()], &["ATTEMPTS"]),
+            Key::Upload(email, bank, digest) => Self::new(&["UPLOADS", email.as_str(), bank.as_str()], &[digest]),
+            Key::Download(email, bank, file_type, reference) => {
+                Self::new(&["DOWNLOADS", email.as_str(), bank.as_str()], &[file_type, reference])
+            }
+            Key::AuditEvent(organisation, id) => Self::new(&["AUDIT", &organisation.0], &[id]),
+        }
+    }
+
+    fn new(partition: &[&str], sort: &[&str]) -> Self {
+        Self { partition: joined(partition), sort: joined(sort) }
+    }
+
+    /// The place as the key of a request.
+    pub(super) fn attributes(&self) -> Item {
+        HashMap::from([
+            (PARTITION.to_owned(), AttributeValue::S(self.partition.clone())),
+            (SORT.to_owned(), AttributeValue::S(self.sort.clone())),
+        ])
+    }
+}
+
+/// The partition of an account.
+pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
+    joined(&["ACCOUNT", email.as_str()])
+}
+
+/// The parts with `#` between them. Some come from a bank and may hold any character: `#` and `%` are percent-encoded
+/// in each, so that different parts never make the same text.
+fn joined(parts: &[&str]) -> String {
+    parts.iter().map(|part| part.replace('%', "%25").replace('#', "%23")).collect::<Vec<_>>().join("#")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_with_separators_stay_apart() {
+        assert_eq!(joined(&["TL#A", "1"]), "TL%23A#1");
+        assert_eq!(joined(&["TL", "A#1"]), "TL#A%231");
+        assert_eq!(joined(&["TL%23A", "1"]), "TL%2523A#1");
+        assert_eq!(joined(&["TL", ""]), "TL#");
+    }
+}

@@ -1,0 +1,259 @@
+//! What any `Store` must do, as functions over the port. Each makes names of its own from `tag`, so that several can run
+//! on one table.
+
+use std::sync::Arc;
+
+use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
+use avain_domain::ports::{CommitError, Store};
+use avain_domain::records::{Attempts, Download, Key, PgpKey, PgpPurpose, Record, Stored, Write};
+use time::OffsetDateTime;
+
+pub(crate) mod samples;
+
+use samples::email;
+
+/// Every kind of record, in every state, comes back as it was put: inserted, replaced, read alone and with others.
+pub(crate) async fn records_come_back_as_they_were(store: &dyn Store, tag: &str) {
+    let samples = samples::records(tag);
+    for record in &samples {
+        let key = record.key();
+        store.commit(vec![Write::Insert(record.clone())]).await.unwrap();
+        let found = store.get(std::slice::from_ref(&key)).await.unwrap();
+        assert_eq!(found, [Stored { record: record.clone(), version: 1 }]);
+        store.commit(vec![Write::Replace(record.clone(), 1)]).await.unwrap();
+        let found = store.get(std::slice::from_ref(&key)).await.unwrap();
+        assert_eq!(found, [Stored { record: record.clone(), version: 2 }]);
+    }
+    for chunk in samples.chunks(25) {
+        let keys: Vec<Key> = chunk.iter().map(Record::key).collect();
+        let found = store.get(&keys).await.unwrap();
+        assert_eq!(found.len(), chunk.len());
+        for record in chunk {
+            assert!(found.contains(&Stored { record: record.clone(), version: 2 }), "{:?}", record.key());
+        }
+    }
+    for record in &samples {
+        store.commit(vec![Write::Delete(record.key(), 2)]).await.unwrap();
+        assert_eq!(store.get(&[record.key()]).await.unwrap(), []);
+    }
+}
+
+/// Absent records are left out; a key named twice, or no key at all, is no error.
+pub(crate) async fn absent_records_are_left_out(store: &dyn Store, tag: &str) {
+    let (there, absent) = (attempts(tag, "there", 1), attempts(tag, "absent", 1));
+    store.commit(vec![Write::Insert(there.clone())]).await.unwrap();
+    let stored = [Stored { record: there.clone(), version: 1 }];
+    assert_eq!(store.get(&[]).await.unwrap(), []);
+    assert_eq!(store.get(&[absent.key()]).await.unwrap(), []);
+    assert_eq!(store.get(&[absent.key(), there.key()]).await.unwrap(), stored);
+    assert_eq!(store.get(&[there.key(), there.key()]).await.unwrap(), stored);
+    assert_eq!(store.account(&email(tag, "nobody")).await.unwrap(), []);
+    store.commit(Vec::new()).await.unwrap();
+}
+
+/// A transaction with every kind of write does all of it.
+pub(crate) async fn a_transaction_does_all_its_writes(store: &dyn Store, tag: &str) {
+    let [new, changed, gone, checked] = ["new", "changed", "gone", "checked"].map(|name| attempts(tag, name, 1));
+    let old = [&changed, &gone, &checked].map(|record| Write::Insert(record.clone()));
+    store.commit(old.to_vec()).await.unwrap();
+    let changed = attempts(tag, "changed", 2);
+    let writes = vec![
+        Write::Insert(new.clone()),
+        Write::Replace(changed.clone(), 1),
+        Write::Delete(gone.key(), 1),
+        Write::Check(checked.key(), 1),
+    ];
+    store.commit(writes).await.unwrap();
+    let read = |record: &Record| vec![record.key()];
+    assert_eq!(store.get(&read(&new)).await.unwrap(), [Stored { record: new, version: 1 }]);
+    assert_eq!(store.get(&read(&changed)).await.unwrap(), [Stored { record: changed, version: 2 }]);
+    assert_eq!(store.get(&read(&gone)).await.unwrap(), []);
+    assert_eq!(store.get(&read(&checked)).await.unwrap(), [Stored { record: checked, version: 1 }]);
+}
+
+/// Every write whose condition fails says which one it was and what it met, alone and in a transaction, and nothing of
+/// its transaction is left.
+pub(crate) async fn a_conflict_names_the_write_and_what_it_met(store: &dyn Store, tag: &str) {
+    let (there, absent) = (attempts(tag, "there", 7), attempts(tag, "absent", 1));
+    store.commit(vec![Write::Insert(attempts(tag, "there", 6))]).await.unwrap();
+    store.commit(vec![Write::Replace(there.clone(), 1)]).await.unwrap();
+    let met = Some(Stored { record: there.clone(), version: 2 });
+
+    let cases = [
+        (Write::Insert(attempts(tag, "there", 8)), met.clone()),
+        (Write::Replace(attempts(tag, "there", 8), 1), met.clone()),
+        (Write::Replace(attempts(tag, "there", 8), 3), met.clone()),
+        (Write::Replace(absent.clone(), 1), None),
+        (Write::Delete(there.key(), 1), met.clone()),
+        (Write::Delete(absent.key(), 1), None),
+        (Write::Check(there.key(), 3), met.clone()),
+        (Write::Check(absent.key(), 1), None),
+    ];
+    let (first, last) = (attempts(tag, "first", 1), attempts(tag, "last", 1));
+    for (write, met) in cases {
+        assert_conflict(store.commit(vec![write.clone()]).await, 0, met.as_ref());
+        let writes = vec![Write::Insert(first.clone()), write, Write::Insert(last.clone())];
+        assert_conflict(store.commit(writes).await, 1, met.as_ref());
+        let found = store.get(&[first.key(), last.key(), there.key(), absent.key()]).await.unwrap();
+        assert_eq!(found, [Stored { record: there.clone(), version: 2 }]);
+    }
+}
+
+/// Of 16 that insert one record at the same time, one wins; in a transaction with a record of its own, only the winner's
+/// is there.
+pub(crate) async fn one_insert_wins(store: Arc<dyn Store>, tag: &str) {
+    for alone in [true, false] {
+        let prize = attempts(tag, if alone { "alone" } else { "together" }, 1);
+        let own = |runner: usize| attempts(tag, &format!("runner{runner}"), 1);
+        let runners: Vec<_> = (0..16)
+            .map(|runner| {
+                let (store, mut writes) = (Arc::clone(&store), vec![Write::Insert(prize.clone())]);
+                if !alone {
+                    writes.push(Write::Insert(own(runner)));
+                }
+                tokio::spawn(async move { store.commit(writes).await })
+            })
+            .collect();
+        let mut winners = Vec::new();
+        for (number, runner) in runners.into_iter().enumerate() {
+            match runner.await.unwrap() {
+                Ok(()) => winners.push(number),
+                lost => assert_conflict(lost, 0, Some(&Stored { record: prize.clone(), version: 1 })),
+            }
+        }
+        assert_eq!(winners.len(), 1, "winners: {winners:?}");
+        let own_records: Vec<Record> = (0..16).map(own).collect();
+        let found = store.get(&own_records.iter().map(Record::key).collect::<Vec<_>>()).await.unwrap();
+        let expected: Vec<&Record> = if alone { Vec::new() } else { vec![&own_records[winners[0]]] };
+        assert_eq!(found.iter().map(|it| &it.record).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// 16 tasks that each count five times lose no count.
+pub(crate) async fn no_update_is_lost(store: Arc<dyn Store>, tag: &str) {
+    let tag: Arc<str> = tag.into();
+    store.commit(vec![Write::Insert(attempts(&tag, "counter", 0))]).await.unwrap();
+    let counters: Vec<_> = (0..16)
+        .map(|_| {
+            let (store, tag) = (Arc::clone(&store), Arc::clone(&tag));
+            tokio::spawn(async move {
+                for _ in 0..5 {
+                    let mut stored = store.get(&[attempts(&tag, "counter", 0).key()]).await.unwrap().remove(0);
+                    loop {
+                        let next = attempts(&tag, "counter", failures(&stored.record) + 1);
+                        match store.commit(vec![Write::Replace(next, stored.version)]).await {
+                            Ok(()) => break,
+                            Err(CommitError::Conflict { current, .. }) => stored = *current.unwrap(),
+                            Err(other) => panic!("{other}"),
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    for counter in counters {
+        counter.await.unwrap();
+    }
+    let stored = store.get(&[attempts(&tag, "counter", 0).key()]).await.unwrap().remove(0);
+    assert_eq!((failures(&stored.record), stored.version), (80, 81));
+}
+
+/// An account's read gives its own partition and nothing else: not sealed keys, files or attempts of the account, not
+/// another account whose name begins alike.
+pub(crate) async fn an_account_is_its_own_partition(store: &dyn Store, tag: &str) {
+    let mut own = Vec::new();
+    for record in samples::records(tag) {
+        store.commit(vec![Write::Insert(record.clone())]).await.unwrap();
+        if matches!(record, Record::Account(_) | Record::Mode(_) | Record::Certificate(_) | Record::PgpKey(_)) {
+            own.push(record);
+        }
+    }
+    let owner = email(tag, "owner");
+    let longer = Email::parse(&format!("{owner}x")).unwrap();
+    for other in [&longer, &email(tag, "other")] {
+        store.commit(vec![Write::Insert(pgp_key(other, "AA", 10))]).await.unwrap();
+    }
+    own.retain(|record| samples::account_of(record) == Some(&owner));
+    let found = store.account(&owner).await.unwrap();
+    assert_eq!(found.len(), own.len());
+    for record in own {
+        assert!(found.contains(&Stored { record: record.clone(), version: 1 }), "{:?}", record.key());
+    }
+    assert_eq!(store.account(&longer).await.unwrap().len(), 1);
+}
+
+/// A partition larger than one page of DynamoDB (1 MB) is read whole, and so are 25 large records at once.
+pub(crate) async fn large_reads_are_whole(store: &dyn Store, tag: &str) {
+    let owner = email(tag, "large");
+    let keys: Vec<Record> = (0..25).map(|number| pgp_key(&owner, &format!("{number:040X}"), 100_000)).collect();
+    for chunk in keys.chunks(5) {
+        store.commit(chunk.iter().cloned().map(Write::Insert).collect()).await.unwrap();
+    }
+    let partition = store.account(&owner).await.unwrap();
+    let batch = store.get(&keys.iter().map(Record::key).collect::<Vec<_>>()).await.unwrap();
+    for found in [partition, batch] {
+        assert_eq!(found.len(), keys.len());
+        assert!(keys.iter().all(|key| found.contains(&Stored { record: key.clone(), version: 1 })));
+    }
+}
+
+/// File types and references of banks may hold any character; different ones stay different records.
+pub(crate) async fn references_may_hold_any_character(store: &dyn Store, tag: &str) {
+    let names = ["", "#", "%", "%23", "##", "a#b", "a%23b", "a/b", " ", "\u{0}", "\"'\\", "ä€😀", "\n", "{}", ":v"];
+    let mut downloads = Vec::new();
+    for file_type in names {
+        for reference in names {
+            downloads.push(download(tag, file_type, reference));
+        }
+    }
+    for chunk in downloads.chunks(25) {
+        store.commit(chunk.iter().cloned().map(Write::Insert).collect()).await.unwrap();
+    }
+    for download in downloads {
+        let found = store.get(&[download.key()]).await.unwrap();
+        assert_eq!(found, [Stored { record: download, version: 1 }]);
+    }
+}
+
+pub(crate) fn download(tag: &str, file_type: &str, reference: &str) -> Record {
+    Record::Download(Download {
+        email: email(tag, "owner"),
+        bank: Bank::SIMULATOR,
+        file_type: file_type.to_owned(),
+        reference: reference.to_owned(),
+        blob: "blob".to_owned(),
+        size: u64::MAX,
+        at: OffsetDateTime::UNIX_EPOCH,
+    })
+}
+
+pub(crate) fn attempts(tag: &str, name: &str, failures: u32) -> Record {
+    let login = Login { email: email(tag, name), mode: Mode::Data };
+    Record::Attempts(Attempts { login, failures, last: OffsetDateTime::UNIX_EPOCH })
+}
+
+pub(crate) fn organisation(tag: &str) -> OrganisationId {
+    OrganisationId(format!("organisation-{tag}"))
+}
+
+fn pgp_key(owner: &Email, fingerprint: &str, bytes: usize) -> Record {
+    Record::PgpKey(PgpKey {
+        email: owner.clone(),
+        fingerprint: fingerprint.to_owned(),
+        purpose: PgpPurpose::Export,
+        public_key: vec![7; bytes],
+        created: OffsetDateTime::UNIX_EPOCH,
+    })
+}
+
+fn failures(record: &Record) -> u32 {
+    let Record::Attempts(attempts) = record else { panic!("not attempts: {record:?}") };
+    attempts.failures
+}
+
+pub(crate) fn assert_conflict(outcome: Result<(), CommitError>, at: usize, met: Option<&Stored>) {
+    match outcome {
+        Err(CommitError::Conflict { index, current }) => assert_eq!((index, current.as_deref()), (at, met)),
+        other => panic!("no conflict: {other:?}"),
+    }
+}

@@ -1,0 +1,114 @@
+//! A data directory: everything that one machine's service keeps, and the ports on it.
+//!
+//! ```text
+//! store.sqlite      records and users (lock: the process that owns the directory)
+//! root.key          root of all sealing; whoever has it and the store has the private keys
+//! blobs/            sealed files
+//! outbox.jsonl      codes that would go out by SMS and e-mail
+//! banks/BANK.pem    the root that the answers of a simulated bank must chain to
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use avain_adapters_aws::banks::{Addresses, Contract, HttpBanks};
+use avain_adapters_aws::store::DynamoStore;
+use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::{Environment, Profile};
+use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
+use avain_domain::seal::Sealer;
+use avain_xml_security::certificate::Roots;
+
+use crate::Error;
+use crate::blobs::BlobFolder;
+use crate::embedded::{Embedded, TABLE};
+use crate::outbox::Outbox;
+use crate::pool::{PasswordCost, PoolParts, UserPool};
+use crate::vault::KeyFileVault;
+
+/// `iss` of the one-machine pool's tokens.
+const ISSUER: &str = "avain-local";
+
+/// An open data directory; this process owns it.
+pub struct DataDirectory {
+    path: PathBuf,
+    embedded: Embedded,
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+}
+
+impl DataDirectory {
+    /// Opens the directory, or makes it, out of other users' reach.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, Error> {
+        let embedded = Embedded::open(path)?;
+        let vault: Arc<dyn Vault> = Arc::new(KeyFileVault::open(&path.join("root.key"))?);
+        Ok(Self { path: path.to_owned(), embedded, vault, clock, random })
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The records.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::new(DynamoStore::new(self.embedded.client(), TABLE.to_owned(), Arc::clone(&self.random)))
+    }
+
+    /// Sealing under the root key.
+    #[must_use]
+    pub fn sealer(&self) -> Arc<Sealer> {
+        Arc::new(Sealer::new(Arc::clone(&self.vault), Arc::clone(&self.clock), Arc::clone(&self.random)))
+    }
+
+    /// Sealed files.
+    pub fn blobs(&self) -> Result<Arc<dyn Blobs>, Error> {
+        Ok(Arc::new(BlobFolder::open(&self.path.join("blobs"))?))
+    }
+
+    /// The outbox in its file.
+    pub fn outbox(&self) -> Result<Outbox, Error> {
+        Outbox::open(&self.path.join("outbox.jsonl"))
+    }
+
+    /// The user pool.
+    pub async fn pool(&self, outbox: Arc<Outbox>, password_cost: PasswordCost) -> Result<UserPool, Error> {
+        UserPool::open(PoolParts {
+            database: self.embedded.database().clone(),
+            vault: Arc::clone(&self.vault),
+            outbox,
+            clock: Arc::clone(&self.clock),
+            random: Arc::clone(&self.random),
+            issuer: ISSUER.to_owned(),
+            password_cost,
+        })
+        .await
+    }
+
+    /// Where the root of a simulated bank lies.
+    #[must_use]
+    pub fn bank_root(&self, bank: &str) -> PathBuf {
+        self.path.join("banks").join(format!("{bank}.pem"))
+    }
+
+    /// The banks `simulator` and `nordea`, both played by a simulator at this base address (`http://127.0.0.1:PORT`).
+    pub fn simulated_banks(&self, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
+        let contracts = [&SIMULATOR, &NORDEA].map(|profile| self.simulated(profile, base));
+        let contracts = contracts.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        Ok(HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait))
+    }
+
+    fn simulated(&self, profile: &'static Profile, base: &str) -> Result<Contract, Error> {
+        let path = self.bank_root(profile.bank);
+        let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+        let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
+        let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
+        let endpoints =
+            Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
+        Ok(Contract { profile, endpoints, roots, environment: Environment::Test })
+    }
+}

@@ -1,0 +1,295 @@
+//! The user pool on one machine: passwords, codes, second factors and tokens, in table `avain-users` of the embedded store.
+//!
+//! Follows the steps of accounts and logins (brief 2.2, 2.3) with the answers of Cognito, which plays this part in
+//! AWS. A user is one item; every change reads it, changes it and puts it back on condition that it is still the one that
+//! was read. So a code is right once and a wrong try always counts, however many calls run at the same time.
+
+mod codes;
+mod keys;
+mod passwords;
+mod table;
+pub(crate) mod user;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use avain_domain::names::{Login, Mode};
+use avain_domain::ports::{Clock, Identity, IdentityError, NewUser, Random, SignIn, TokenSet, Unavailable, Vault};
+use avain_domain::secret::Password;
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use dynoxide::Database;
+use time::OffsetDateTime;
+use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
+
+pub use argon2::Params as PasswordCost;
+
+use self::codes::CodeKey;
+use self::passwords::Passwords;
+use self::table::Table;
+use self::user::{SecondFactor, User, username};
+use crate::error::Error;
+use crate::outbox::{CodeKind, Message, Outbox};
+use crate::random;
+use crate::tokens::{self, PoolTokens};
+
+/// How often a change is tried when others change the same user. Each round at least one of them succeeds.
+const ROUNDS: usize = 16;
+
+/// What a pool is made of.
+pub struct PoolParts {
+    /// The store; the pool makes its table there.
+    pub database: Database,
+    /// Seals the pool's signing key and code key.
+    pub vault: Arc<dyn Vault>,
+    /// Where codes go.
+    pub outbox: Arc<Outbox>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// `iss` of the tokens.
+    pub issuer: String,
+    /// Cost of a password's Argon2id hash. `PasswordCost::default()` (19 MiB, two passes) except in tests, which would
+    /// spend their time on nothing else. A stored hash keeps the cost that it was made with.
+    pub password_cost: PasswordCost,
+}
+
+/// The pool.
+pub struct UserPool {
+    table: Table,
+    outbox: Arc<Outbox>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    passwords: Passwords,
+    codes: CodeKey,
+    tokens: PoolTokens,
+}
+
+/// What a login must do next, decided inside a change and carried out after it.
+enum Next {
+    VerifyPhone(Message),
+    SmsCode(Message, String),
+    VerifyEmail(Message, User),
+    Done(User),
+}
+
+impl UserPool {
+    /// Opens the pool, and makes its table and keys at the first time.
+    pub async fn open(parts: PoolParts) -> Result<Self, Error> {
+        let table = Table::open(parts.database).await?;
+        let signing = keys::load_or_make(&table, &*parts.vault, keys::SIGNING).await?;
+        let codes = keys::load_or_make(&table, &*parts.vault, keys::CODES).await?;
+        Ok(Self {
+            table,
+            outbox: parts.outbox,
+            passwords: Passwords::new(parts.password_cost, &*parts.random)?,
+            clock: parts.clock,
+            random: parts.random,
+            codes: CodeKey::new(codes.expose()),
+            tokens: PoolTokens::new(signing.expose(), parts.issuer)?,
+        })
+    }
+
+    /// Checks this pool's tokens and publishes its key.
+    #[must_use]
+    pub fn tokens(&self) -> PoolTokens {
+        self.tokens.clone()
+    }
+
+    /// Changes a user, or makes it: `step` may run several times, and what it decided last is what was stored.
+    async fn change<T: Send>(
+        &self,
+        login: &Login,
+        step: impl Fn(&mut Option<User>) -> T + Send + Sync,
+    ) -> Result<T, Unavailable> {
+        for _ in 0..ROUNDS {
+            let stored = self.table.user(login).await?;
+            let (mut user, version) = stored.map_or((None, None), |(user, version)| (Some(user), Some(version)));
+            let before = user.clone();
+            let result = step(&mut user);
+            let stands = match user {
+                Some(user) if before.as_ref() != Some(&user) => self.table.put_user(login, &user, version).await?,
+                _ => true,
+            };
+            if stands {
+                return Ok(result);
+            }
+        }
+        Err(Unavailable("a user is being changed by too many calls at once".to_owned()))
+    }
+
+    fn phone_code(&self, user: &mut User, login: &Login, now: OffsetDateTime) -> Message {
+        let (code, text) = self.codes.issue(CodeKind::Phone, login, now, &*self.random);
+        user.phone_code = Some(code);
+        Message { at: now, kind: CodeKind::Phone, login: login.clone(), to: user.phone.clone(), code: text }
+    }
+
+    fn second_factor(&self, user: &mut User, login: &Login, now: OffsetDateTime) -> Next {
+        let mut session = Zeroizing::new([0; 32]);
+        self.random.fill(session.as_mut());
+        let session = URL_SAFE_NO_PAD.encode(session.as_ref());
+        let (code, text) = self.codes.issue(CodeKind::Mfa, login, now, &*self.random);
+        user.second_factor = Some(SecondFactor { session: session_hash(&session), code });
+        let message =
+            Message { at: now, kind: CodeKind::Mfa, login: login.clone(), to: user.phone.clone(), code: text };
+        Next::SmsCode(message, session)
+    }
+
+    fn after_factors(&self, user: &mut User, login: &Login, now: OffsetDateTime) -> Next {
+        if user.email_verified {
+            return Next::Done(user.clone());
+        }
+        let (code, text) = self.codes.issue(CodeKind::Email, login, now, &*self.random);
+        user.email_code = Some(code);
+        let message =
+            Message { at: now, kind: CodeKind::Email, login: login.clone(), to: user.email.clone(), code: text };
+        Next::VerifyEmail(message, user.clone())
+    }
+
+    async fn carry_out(&self, next: Next, now: OffsetDateTime) -> Result<SignIn, IdentityError> {
+        match next {
+            Next::VerifyPhone(message) => {
+                self.send(message).await?;
+                Ok(SignIn::VerifyPhone)
+            }
+            Next::SmsCode(message, session) => {
+                self.send(message).await?;
+                Ok(SignIn::SmsCode { session })
+            }
+            Next::VerifyEmail(message, user) => {
+                let access_token = self.tokens.access_token(&user, now, &*self.random)?;
+                self.send(message).await?;
+                Ok(SignIn::VerifyEmail { access_token })
+            }
+            Next::Done(user) => Ok(SignIn::Done(TokenSet {
+                id_token: self.tokens.id_token(&user, now, &*self.random)?,
+                access_token: self.tokens.access_token(&user, now, &*self.random)?,
+                expires_in: tokens::LIFE,
+                organisation: user.organisation(),
+                api_key: user.api_key,
+            })),
+        }
+    }
+
+    async fn send(&self, message: Message) -> Result<(), Unavailable> {
+        let outbox = Arc::clone(&self.outbox);
+        blocking(move || outbox.send(message)).await
+    }
+}
+
+#[async_trait]
+impl Identity for UserPool {
+    async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError> {
+        let login = user.login;
+        let password = self.passwords.hash(user.password, &*self.random).await?;
+        let sub = random::uuid(&*self.random);
+        let now = self.clock.now();
+        let message = self
+            .change(login, |slot| {
+                if slot.as_ref().is_some_and(|there| there.phone_verified) {
+                    return Err(IdentityError::UserExists);
+                }
+                let user = slot.insert(User::new(&user, sub.clone(), password.clone()));
+                Ok(self.phone_code(user, login, now))
+            })
+            .await??;
+        Ok(self.send(message).await?)
+    }
+
+    /// An unknown user, another phone and a verified phone all read as "no such code": who has an account cannot be asked
+    /// here.
+    async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        self.change(login, |slot| {
+            let user = slot.as_mut().filter(|user| user.phone == phone).ok_or(IdentityError::CodeExpired)?;
+            self.codes.spend(&mut user.phone_code, CodeKind::Phone, login, code, now)?;
+            user.phone_verified = true;
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError> {
+        let known = self.table.user(login).await?.map(|(user, _)| user.password);
+        if !self.passwords.verify(password, known.as_deref()).await? {
+            return Err(IdentityError::WrongCredentials);
+        }
+        let now = self.clock.now();
+        let next = self
+            .change(login, |slot| {
+                // The user may have been replaced while the password was checked.
+                let user = slot
+                    .as_mut()
+                    .filter(|user| Some(&user.password) == known.as_ref())
+                    .ok_or(IdentityError::WrongCredentials)?;
+                Ok::<_, IdentityError>(match login.mode {
+                    _ if !user.phone_verified => Next::VerifyPhone(self.phone_code(user, login, now)),
+                    Mode::Admin => self.second_factor(user, login, now),
+                    Mode::Data => self.after_factors(user, login, now),
+                })
+            })
+            .await??;
+        self.carry_out(next, now).await
+    }
+
+    /// A session whose code is too old or was tried five times answers `CodeExpired` and never opens again; one that was
+    /// used, or replaced by a later login, is `NoSession`.
+    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
+        let now = self.clock.now();
+        let session = session_hash(session);
+        let next = self
+            .change(login, |slot| {
+                let user = slot.as_mut().ok_or(IdentityError::NoSession)?;
+                let factor = user.second_factor.as_mut().filter(|factor| factor.session == session);
+                let factor = factor.ok_or(IdentityError::NoSession)?;
+                self.codes.check(&mut factor.code, CodeKind::Mfa, login, code, now)?;
+                user.second_factor = None;
+                Ok::<_, IdentityError>(self.after_factors(user, login, now))
+            })
+            .await??;
+        self.carry_out(next, now).await
+    }
+
+    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let token = self.tokens.verify_access(access_token, now).ok_or(IdentityError::NoSession)?;
+        if token.username != username(login) {
+            return Err(IdentityError::NoSession);
+        }
+        self.change(login, |slot| {
+            let user = slot.as_mut().filter(|user| user.accepts(&token)).ok_or(IdentityError::NoSession)?;
+            self.codes.spend(&mut user.email_code, CodeKind::Email, login, code, now)?;
+            user.email_verified = true;
+            Ok(())
+        })
+        .await?
+    }
+
+    /// Of an unknown user there is nothing to end.
+    async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        self.change(login, |slot| {
+            if let Some(user) = slot {
+                user.tokens_valid_from = Some(now.unix_timestamp());
+                user.second_factor = None;
+            }
+        })
+        .await?;
+        Ok(())
+    }
+}
+
+/// A session is 32 random bytes: its plain digest tells nothing.
+fn session_hash(session: &str) -> String {
+    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, session.as_bytes()))
+}
+
+/// Work that waits for the disk or fills the processor, off the threads that serve calls.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Unavailable> + Send + 'static,
+) -> Result<T, Unavailable> {
+    spawn_blocking(work).await.unwrap_or_else(|_| Err(Unavailable("work of the user pool broke off".to_owned())))
+}

@@ -1,0 +1,81 @@
+//! A user as the pool keeps it.
+
+use avain_domain::names::{Email, Login, Mode, OrganisationId};
+use avain_domain::ports::{NewUser, Unavailable};
+use serde::{Deserialize, Serialize};
+
+use super::codes::Code;
+use crate::tokens::AccessToken;
+
+/// One user: an account in one mode. The JSON document in the table; no Debug, it has the API key.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub(crate) email: String,
+    pub(crate) mode: String,
+    /// UUID; another one where the name is registered anew.
+    pub(crate) sub: String,
+    /// Argon2id, PHC string.
+    pub(crate) password: String,
+    pub(crate) phone: String,
+    pub(crate) api_key: String,
+    pub(crate) organisation: String,
+    pub(crate) phone_verified: bool,
+    pub(crate) email_verified: bool,
+    /// Access tokens issued before this second are revoked.
+    pub(crate) tokens_valid_from: Option<i64>,
+    pub(crate) phone_code: Option<Code>,
+    pub(crate) email_code: Option<Code>,
+    pub(crate) second_factor: Option<SecondFactor>,
+}
+
+/// A login that waits for its code. A later login takes its place.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SecondFactor {
+    /// SHA-256 of the session, base64url.
+    pub(crate) session: String,
+    pub(crate) code: Code,
+}
+
+impl User {
+    /// A new user: nothing verified.
+    pub(crate) fn new(user: &NewUser<'_>, sub: String, password: String) -> Self {
+        Self {
+            email: user.login.email.as_str().to_owned(),
+            mode: user.login.mode.as_str().to_owned(),
+            sub,
+            password,
+            phone: user.phone.to_owned(),
+            api_key: user.api_key.to_owned(),
+            organisation: user.organisation.0.clone(),
+            phone_verified: false,
+            email_verified: false,
+            tokens_valid_from: None,
+            phone_code: None,
+            email_code: None,
+            second_factor: None,
+        }
+    }
+
+    pub(crate) fn login(&self) -> Result<Login, Unavailable> {
+        let unreadable = || Unavailable("a user's name in the pool cannot be read".to_owned());
+        Ok(Login {
+            email: Email::parse(&self.email).ok_or_else(unreadable)?,
+            mode: Mode::parse(&self.mode).ok_or_else(unreadable)?,
+        })
+    }
+
+    pub(crate) fn organisation(&self) -> OrganisationId {
+        OrganisationId(self.organisation.clone())
+    }
+
+    /// Whether a valid access token is this user's and was not revoked. Whole seconds: a token of the very second of the
+    /// sign-out stays good (brief 2.3).
+    pub(crate) fn accepts(&self, token: &AccessToken) -> bool {
+        token.sub == self.sub && self.tokens_valid_from.is_none_or(|from| token.iat >= from)
+    }
+}
+
+/// The name that Cognito has for a login (brief 2.2).
+pub(crate) fn username(login: &Login) -> String {
+    format!("e_{}__{}", login.email.as_str().replace('@', "_at_"), login.mode.as_str())
+}

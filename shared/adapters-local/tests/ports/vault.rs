@@ -1,0 +1,152 @@
+use std::collections::HashSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use avain_adapters_local::Error;
+use avain_adapters_local::vault::KeyFileVault;
+use avain_domain::names::OrganisationId;
+use avain_domain::ports::{KeyContext, Vault};
+use avain_domain::records::KeyKind;
+use tempfile::TempDir;
+
+fn context(kind: KeyKind, organisation: &str) -> KeyContext {
+    KeyContext { kind, organisation: OrganisationId(organisation.to_owned()) }
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("root.key");
+    (folder, path)
+}
+
+#[tokio::test]
+async fn a_data_key_opens_again_also_after_a_restart() {
+    let (_folder, path) = place();
+    let bank = context(KeyKind::Bank, "org-1");
+    let key = KeyFileVault::open(&path).unwrap().generate(&bank).await.unwrap();
+    assert_eq!(key.plaintext.expose().len(), 32);
+    assert_eq!(key.wrapped.len(), 69);
+    let opened = KeyFileVault::open(&path).unwrap().open(&bank, &key.wrapped).await.unwrap();
+    assert_eq!(opened.expose(), key.plaintext.expose());
+}
+
+/// R27: swapped contexts.
+#[tokio::test]
+async fn a_data_key_opens_in_no_other_context() {
+    let (_folder, path) = place();
+    let vault = KeyFileVault::open(&path).unwrap();
+    let contexts = [
+        context(KeyKind::Bank, "org-1"),
+        context(KeyKind::Bank, "org-2"),
+        context(KeyKind::File, "org-1"),
+        context(KeyKind::Service, "org-1"),
+        context(KeyKind::Bank, "org-1\norganisation=org-2"),
+    ];
+    for own in &contexts {
+        let key = vault.generate(own).await.unwrap();
+        for other in &contexts {
+            assert_eq!(vault.open(other, &key.wrapped).await.is_ok(), own == other);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_changed_or_cut_wrapped_key_does_not_open() {
+    let (_folder, path) = place();
+    let vault = KeyFileVault::open(&path).unwrap();
+    let bank = context(KeyKind::Bank, "org-1");
+    let wrapped = vault.generate(&bank).await.unwrap().wrapped;
+    for at in 0..wrapped.len() {
+        for bit in 0..8 {
+            let mut changed = wrapped.clone();
+            changed[at] ^= 1 << bit;
+            assert!(vault.open(&bank, &changed).await.is_err(), "byte {at}, bit {bit}");
+        }
+        assert!(vault.open(&bank, &wrapped[..at]).await.is_err(), "cut to {at} bytes");
+    }
+}
+
+/// R30.
+#[tokio::test]
+async fn nonces_and_keys_never_repeat() {
+    let (_folder, path) = place();
+    let vault = KeyFileVault::open(&path).unwrap();
+    let bank = context(KeyKind::Bank, "org-1");
+    let (mut nonces, mut keys) = (HashSet::new(), HashSet::new());
+    for _ in 0..2000 {
+        let key = vault.generate(&bank).await.unwrap();
+        assert!(nonces.insert(key.wrapped[9..21].to_vec()));
+        assert!(keys.insert(key.plaintext.expose().to_vec()));
+    }
+}
+
+#[tokio::test]
+async fn another_root_key_is_named_as_the_reason() {
+    let ((_one, here), (_two, there)) = (place(), place());
+    let bank = context(KeyKind::Bank, "org-1");
+    let wrapped = KeyFileVault::open(&here).unwrap().generate(&bank).await.unwrap().wrapped;
+    let error = KeyFileVault::open(&there).unwrap().open(&bank, &wrapped).await.err().unwrap();
+    assert_eq!(
+        error.to_string(),
+        "the data key was wrapped by another root key: is this the root key file of this data?"
+    );
+}
+
+#[test]
+fn the_root_key_file_is_for_its_owner_only() {
+    let (folder, path) = place();
+    KeyFileVault::open(&path).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left in the folder");
+
+    for mode in [0o644, 0o640, 0o620, 0o601] {
+        std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+        let error = KeyFileVault::open(&path).err().unwrap();
+        assert!(matches!(error, Error::Exposed { mode: told, .. } if told == mode), "{error}");
+        assert!(error.to_string().contains("chmod 600"), "{error}");
+    }
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    assert!(KeyFileVault::open(&path).is_ok());
+}
+
+#[test]
+fn a_root_key_file_is_never_written_again() {
+    let (_folder, path) = place();
+    KeyFileVault::open(&path).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    KeyFileVault::open(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_root_key_file_is_refused_and_kept() {
+    let (_folder, path) = place();
+    KeyFileVault::open(&path).unwrap();
+    let good = std::fs::read_to_string(&path).unwrap();
+    let damaged = [
+        String::new(),
+        good.trim_end().to_owned(),
+        good.replace(" 1 ", " 2 "),
+        format!("{good}x"),
+        format!("avain-root-key 1 {}\n", "A".repeat(40)),
+        "x".repeat(100_000),
+    ];
+    for text in damaged {
+        std::fs::write(&path, &text).unwrap();
+        let error = KeyFileVault::open(&path).err().unwrap();
+        assert!(matches!(error, Error::NotARootKey(_)), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn many_that_open_at_once_get_one_root_key() {
+    let (folder, path) = place();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| KeyFileVault::open(&path).map(drop).unwrap());
+        }
+    });
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+}

@@ -1,0 +1,136 @@
+//! One request, read the way the families need it.
+
+use avain_domain::names::{Email, Login, Mode};
+use avain_domain::session::{Caller, Modes, Visitor};
+use avain_domain::{Context, Failure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Map, Value};
+
+use crate::deps::Deps;
+use crate::operations::{Access, Operation};
+use crate::route;
+
+/// A request on its way through an operation.
+pub struct Call<'a> {
+    operation: &'a Operation,
+    deps: &'a Deps,
+    request_id: &'a str,
+    request: &'a Request<Bytes>,
+}
+
+impl<'a> Call<'a> {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(
+        operation: &'a Operation,
+        deps: &'a Deps,
+        request_id: &'a str,
+        request: &'a Request<Bytes>,
+    ) -> Self {
+        Self { operation, deps, request_id, request }
+    }
+
+    /// The ports.
+    #[must_use]
+    pub fn deps(&self) -> &'a Deps {
+        self.deps
+    }
+
+    /// What the rules get.
+    #[must_use]
+    pub fn context(&self) -> Context<'a> {
+        Context { clock: self.deps.clock(), random: self.deps.random(), request_id: self.request_id }
+    }
+
+    /// A path parameter, decoded.
+    pub fn path(&self, name: &str) -> Result<String, Failure> {
+        let invalid = || Failure::Invalid(name.to_owned());
+        let parameters = route::parameters(self.operation.path, self.request.uri().path()).ok_or_else(invalid)?;
+        let (_, raw) = parameters.into_iter().find(|(it, _)| *it == name).ok_or_else(invalid)?;
+        route::percent_decode(raw).ok_or_else(invalid)
+    }
+
+    /// A query parameter, decoded; empty counts as absent.
+    pub fn query(&self, name: &str) -> Result<Option<String>, Failure> {
+        let pairs = self.request.uri().query().unwrap_or_default().split('&');
+        let raw = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
+        let Some(raw) = raw.filter(|it| !it.is_empty()) else { return Ok(None) };
+        route::percent_decode(raw).map(Some).ok_or_else(|| Failure::Invalid(name.to_owned()))
+    }
+
+    /// Account and mode from the path.
+    pub fn login(&self) -> Result<Login, Failure> {
+        let email = Email::parse(&self.path("Email")?).ok_or_else(|| Failure::Invalid("Email".to_owned()))?;
+        let mode = Mode::parse(&self.path("Mode")?).ok_or_else(|| Failure::Invalid("Mode".to_owned()))?;
+        Ok(Login { email, mode })
+    }
+
+    /// The body, a JSON object; fields that are not asked for are not looked at (decision 1).
+    pub fn body(&self) -> Result<Body, Failure> {
+        match serde_json::from_slice(self.request.body()) {
+            Ok(Value::Object(fields)) => Ok(Body(fields)),
+            Ok(_) | Err(_) => Err(Failure::Invalid("Body (a JSON object)".to_owned())),
+        }
+    }
+
+    /// The bearer of the token, its account not yet read.
+    pub async fn visitor(&self) -> Result<Visitor, Failure> {
+        let modes = match self.operation.access {
+            Access::Token { modes, .. } => modes,
+            Access::Anyone => Modes::Both,
+        };
+        let header = |name| self.request.headers().get(name).and_then(|value| value.to_str().ok());
+        let (token, api_key) = (header("authorization"), header("x-api-key"));
+        Visitor::identify(self.context(), self.deps.tokens()?, token, api_key, modes).await
+    }
+
+    /// The caller, admitted by its account's records.
+    pub async fn caller(&self) -> Result<Caller, Failure> {
+        self.visitor().await?.enter(self.deps.store()?).await
+    }
+}
+
+/// A body's fields.
+pub struct Body(Map<String, Value>);
+
+impl Body {
+    /// A text that must be there and not empty.
+    pub fn text(&self, name: &str) -> Result<&str, Failure> {
+        self.optional(name)?.ok_or(Failure::Missing)
+    }
+
+    /// A text under its name or the name that an old client gives it.
+    pub fn text_or(&self, name: &str, alias: &str) -> Result<&str, Failure> {
+        match self.optional(name)? {
+            Some(text) => Ok(text),
+            None => self.text(alias),
+        }
+    }
+
+    /// A text that may be absent; null and empty count as absent.
+    pub fn optional(&self, name: &str) -> Result<Option<&str>, Failure> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|it| !it.is_empty())),
+            Some(_) => Err(Failure::Invalid(name.to_owned())),
+        }
+    }
+
+    /// Bytes in standard base64; white space in it does not matter (shell pipes wrap lines).
+    pub fn bytes(&self, name: &str) -> Result<Vec<u8>, Failure> {
+        decode_base64(self.text(name)?).ok_or_else(|| Failure::Invalid(name.to_owned()))
+    }
+}
+
+/// Standard base64 with padding, white space ignored.
+#[must_use]
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    if text.bytes().any(|byte| byte.is_ascii_whitespace()) {
+        let dense: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        return STANDARD.decode(dense).ok();
+    }
+    STANDARD.decode(text).ok()
+}

@@ -1,0 +1,49 @@
+//! The HTTP face: the table of operations, the wire shapes of each family, the answer to every failure.
+//!
+//! A call goes one way: [`answer`] finds nothing out by itself, it runs the operation's row: caller, parameters, rule, shape.
+
+pub mod call;
+pub mod deps;
+pub mod lambda;
+pub mod operations;
+pub mod route;
+pub mod ws_channel;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+pub use call::Call;
+pub use deps::{Deps, Need};
+pub use operations::Operation;
+
+/// Largest body and largest answer, in bytes: Lambda's 6 MB counts the whole event around them.
+pub const MAX_BODY: usize = 5 * 1024 * 1024 + 512 * 1024;
+
+/// Runs an operation on a request. The request id names the request in the answer of a failure, in the log and in audit.
+pub async fn answer(
+    operation: &Operation,
+    deps: &Deps,
+    request_id: &str,
+    request: &Request<Bytes>,
+) -> Response<Bytes> {
+    let call = Call::new(operation, deps, request_id, request);
+    let outcome = if request.body().len() > MAX_BODY {
+        Err(avain_domain::Failure::TooLarge { limit: MAX_BODY })
+    } else {
+        (operation.run)(&call).await
+    };
+    let outcome = outcome.and_then(|body| {
+        let body = Bytes::from(body.to_string());
+        if body.len() > MAX_BODY {
+            return Err(avain_domain::Failure::TooLarge { limit: MAX_BODY });
+        }
+        Ok(body)
+    });
+    match outcome {
+        Ok(body) => {
+            tracing::info!(operation = operation.name, request_id, status = operation.success, "answered");
+            ws_channel::respond(operation.success, body)
+        }
+        Err(failure) => ws_channel::errors::respond(operation, request_id, &failure),
+    }
+}

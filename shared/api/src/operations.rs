@@ -1,0 +1,269 @@
+//! The one table of operations: what is deployed, routed, documented and tested follows from it.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use avain_domain::Failure;
+use avain_domain::names::Mode;
+use avain_domain::session::Modes;
+use http::Method;
+use serde_json::Value;
+
+use crate::call::Call;
+use crate::deps::Need;
+use crate::ws_channel::{account, certs, files, pgp, session};
+
+/// A running operation: the answer's body, or why there is none.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+
+/// One row.
+pub struct Operation {
+    /// Name in the contract (brief 1).
+    pub name: &'static str,
+    /// Folder and name of its function: `session/login` is the binary `login`, the file `functions/session/login.rs` and the
+    /// event `events/login.json`.
+    pub function: &'static str,
+    /// Method.
+    pub method: Method,
+    /// Path with `{Name}` for parameters; a literal segment goes before a parameter.
+    pub path: &'static str,
+    /// Who may call.
+    pub access: Access,
+    /// Status of success.
+    pub success: u16,
+    /// The ports that it is given.
+    pub needs: &'static [Need],
+    /// What runs.
+    pub run: for<'a> fn(&'a Call<'a>) -> Running<'a>,
+}
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Anyone: credentials are not looked at.
+    Anyone,
+    /// The bearer of an id token, with the account's API key, in one of these modes.
+    Token {
+        /// Modes.
+        modes: Modes,
+        /// What another mode is told.
+        otherwise: &'static str,
+    },
+}
+
+const BOTH: Access = Access::Token { modes: Modes::Both, otherwise: "" };
+
+const fn admin_only(otherwise: &'static str) -> Access {
+    Access::Token { modes: Modes::Only(Mode::Admin), otherwise }
+}
+
+const fn data_only(otherwise: &'static str) -> Access {
+    Access::Token { modes: Modes::Only(Mode::Data), otherwise }
+}
+
+/// InitRegister.
+pub const INIT_REGISTER: Operation = Operation {
+    name: "InitRegister",
+    function: "account/init_register",
+    method: Method::GET,
+    path: "/v2/account/{Email}/{Mode}",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::ServiceKeys],
+    run: session::challenge,
+};
+
+/// Register.
+pub const REGISTER: Operation = Operation {
+    name: "Register",
+    function: "account/register",
+    method: Method::PUT,
+    path: "/v2/account/{Email}/{Mode}",
+    access: Access::Anyone,
+    success: 201,
+    needs: &[Need::Store, Need::Identity, Need::ServiceKeys],
+    run: account::register,
+};
+
+/// VerifyEmail.
+pub const VERIFY_EMAIL: Operation = Operation {
+    name: "VerifyEmail",
+    function: "account/verify_email",
+    method: Method::POST,
+    path: "/v2/account/{Email}/{Mode}",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity],
+    run: account::verify_email,
+};
+
+/// VerifyPhone.
+pub const VERIFY_PHONE: Operation = Operation {
+    name: "VerifyPhone",
+    function: "account/verify_phone",
+    method: Method::POST,
+    path: "/v2/account/{Email}/{Mode}/{Phone}",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity],
+    run: account::verify_phone,
+};
+
+/// InitLogin.
+pub const INIT_LOGIN: Operation = Operation {
+    name: "InitLogin",
+    function: "session/init_login",
+    method: Method::GET,
+    path: "/v2/session/{Email}/{Mode}",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::ServiceKeys],
+    run: session::challenge,
+};
+
+/// Login.
+pub const LOGIN: Operation = Operation {
+    name: "Login",
+    function: "session/login",
+    method: Method::POST,
+    path: "/v2/session/{Email}/{Mode}",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity, Need::ServiceKeys],
+    run: session::login,
+};
+
+/// LoginMFA.
+pub const LOGIN_MFA: Operation = Operation {
+    name: "LoginMFA",
+    function: "session/login_mfa",
+    method: Method::PUT,
+    path: "/v2/session/{Email}/{Mode}/mfacode",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity],
+    run: session::login_mfa,
+};
+
+/// Logout.
+pub const LOGOUT: Operation = Operation {
+    name: "Logout",
+    function: "session/logout",
+    method: Method::DELETE,
+    path: "/v2/session/{Email}/{Mode}",
+    access: Access::Token { modes: Modes::Both, otherwise: "Logout allowed for the own session only" },
+    success: 200,
+    needs: &[Need::Store, Need::Identity, Need::Tokens],
+    run: session::logout,
+};
+
+/// ListCerts.
+pub const LIST_CERTS: Operation = Operation {
+    name: "ListCerts",
+    function: "certs/list_certs",
+    method: Method::GET,
+    path: "/v2/certs",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Banks],
+    run: certs::list,
+};
+
+/// EnrollCert.
+pub const ENROLL_CERT: Operation = Operation {
+    name: "EnrollCert",
+    function: "certs/enroll_cert",
+    method: Method::POST,
+    path: "/v2/certs/{Bank}",
+    access: admin_only("Cert enrollment allowed for admin user only"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
+    run: certs::enroll,
+};
+
+/// ListFiles.
+pub const LIST_FILES: Operation = Operation {
+    name: "ListFiles",
+    function: "files/list_files",
+    method: Method::GET,
+    path: "/v2/files/{Bank}",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
+    run: files::list,
+};
+
+/// UploadFile.
+pub const UPLOAD_FILE: Operation = Operation {
+    name: "UploadFile",
+    function: "files/upload_file",
+    method: Method::PUT,
+    path: "/v2/files/{Bank}",
+    access: data_only("File uploads not allowed on admin mode, use data account mode"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
+    run: files::upload,
+};
+
+/// DownloadFile.
+pub const DOWNLOAD_FILE: Operation = Operation {
+    name: "DownloadFile",
+    function: "files/download_file",
+    method: Method::GET,
+    path: "/v2/files/{Bank}/{FileType}/{FileReference}",
+    access: data_only("File downloads not allowed on admin mode, use data account mode"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Blobs, Need::Banks],
+    run: files::download,
+};
+
+/// ListKeys.
+pub const LIST_KEYS: Operation = Operation {
+    name: "ListKeys",
+    function: "pgp/list_keys",
+    method: Method::GET,
+    path: "/v2/pgp",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: pgp::list,
+};
+
+/// UploadKey.
+pub const UPLOAD_KEY: Operation = Operation {
+    name: "UploadKey",
+    function: "pgp/upload_key",
+    method: Method::PUT,
+    path: "/v2/pgp",
+    access: admin_only("PGP key upload allowed for admin user only"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens],
+    run: pgp::upload,
+};
+
+/// Every operation. A function refers to its own row only, so that it links no other's code.
+pub static ALL: [&Operation; 15] = [
+    &INIT_REGISTER,
+    &REGISTER,
+    &VERIFY_EMAIL,
+    &VERIFY_PHONE,
+    &INIT_LOGIN,
+    &LOGIN,
+    &LOGIN_MFA,
+    &LOGOUT,
+    &LIST_CERTS,
+    &ENROLL_CERT,
+    &LIST_FILES,
+    &UPLOAD_FILE,
+    &DOWNLOAD_FILE,
+    &LIST_KEYS,
+    &UPLOAD_KEY,
+];
+
+impl Operation {
+    /// Name of the function's binary and of its event: the last part of [`Operation::function`].
+    #[must_use]
+    pub fn binary(&self) -> &'static str {
+        self.function.rsplit('/').next().unwrap_or(self.function)
+    }
+}

@@ -1,0 +1,10 @@
+//! The channel from outside: requests against schemas and xmlsec1, answers recorded, generated and made here.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
+
+mod answers;
+mod bank;
+mod profiles;
+mod properties;
+mod recorded;
+mod requests;

@@ -1,0 +1,98 @@
+//! Reading the SOAP Body of a request: operation, header, payload (brief 2.1).
+
+use avain_xml_security::Element;
+
+use crate::code::{self, Refusal};
+use crate::operation::{Operation, Service};
+use crate::schema::{from_base64, is_date_time};
+
+/// The header fields that an answer copies.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Echo {
+    pub(crate) sender: String,
+    pub(crate) request: String,
+    pub(crate) receiver: String,
+}
+
+/// The one element in the Body and the operation that it names; else a SOAP Fault (05, 06).
+pub(crate) fn call(body: Element<'_>, service: Service) -> Result<(Operation, Element<'_>), Refusal> {
+    let mut children = body.children();
+    let (Some(call), None) = (children.next(), children.next()) else {
+        return Err(Refusal::SoapFault(code::OPERATION_UNKNOWN));
+    };
+    if call.namespace() == service.namespace() && service.restricted().contains(&call.local_name()) {
+        return Err(Refusal::SoapFault(code::OPERATION_RESTRICTED));
+    }
+    Operation::ALL
+        .into_iter()
+        .find(|operation| {
+            operation.service() == service
+                && call.namespace() == service.namespace()
+                && call.local_name().strip_suffix("in") == Some(operation.name())
+        })
+        .map(|operation| (operation, call))
+        .ok_or(Refusal::SoapFault(code::OPERATION_UNKNOWN))
+}
+
+/// The header fields that an answer copies, as far as they are there: for answers that refuse the header itself.
+pub(crate) fn echo(call: Element<'_>, service: Service) -> Echo {
+    let model = service.model_namespace();
+    let field = |name| {
+        call.child(model, "RequestHeader")
+            .and_then(|header| header.child(model, name))
+            .map(|field| field.text())
+            .filter(|text| is_id(text))
+            .unwrap_or_default()
+    };
+    Echo { sender: field("SenderId"), request: field("RequestId"), receiver: field("ReceiverId") }
+}
+
+/// Header and payload: the WSDL's sequence with every field present (WSDL) and the joint specification's lengths; the
+/// payload decoded from base64. Else 12.
+pub(crate) fn request(call: Element<'_>, service: Service) -> Result<(Echo, Vec<u8>), Refusal> {
+    let model = service.model_namespace();
+    let mut parts = call.children();
+    let (Some(header), Some(payload), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(code::SCHEMA.into());
+    };
+    if !header.is(model, "RequestHeader")
+        || !payload.is(model, "ApplicationRequest")
+        || payload.children().next().is_some()
+    {
+        return Err(code::SCHEMA.into());
+    }
+    let fields: &[(&str, Check)] = match service {
+        Service::Files => &[
+            ("SenderId", is_id),
+            ("RequestId", is_id),
+            ("Timestamp", is_time),
+            ("Language", |text| matches!(text, "" | "EN" | "FI" | "SV" | "SE")),
+            ("UserAgent", |text| text.chars().count() <= 35),
+            ("ReceiverId", |text| text.chars().count() <= 35),
+        ],
+        Service::Certificates => &[("SenderId", is_id), ("RequestId", is_id), ("Timestamp", is_time)],
+    };
+    let mut children = header.children();
+    for (name, valid) in fields {
+        let child = children.next().filter(|child| child.is(model, name) && child.children().next().is_none());
+        if !child.is_some_and(|child| valid(&child.text())) {
+            return Err(code::SCHEMA.into());
+        }
+    }
+    if children.next().is_some() {
+        return Err(code::SCHEMA.into());
+    }
+    let application_request = from_base64(&payload.text()).filter(|bytes| !bytes.is_empty()).ok_or(code::SCHEMA)?;
+    Ok((echo(call, service), application_request))
+}
+
+/// Whether a field's text is as it must be.
+type Check = fn(&str) -> bool;
+
+fn is_id(text: &str) -> bool {
+    (1..=35).contains(&text.chars().count()) && !text.contains(char::is_control)
+}
+
+fn is_time(text: &str) -> bool {
+    is_date_time(text.trim())
+}

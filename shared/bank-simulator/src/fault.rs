@@ -1,0 +1,77 @@
+//! Faults that a test scripts: each applies to one call.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::Operation;
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// HTTP 500 without a SOAP message; the request is not processed.
+    ServerError,
+    /// The connection is dropped without an answer; the request is not processed. Without an operation to match, its body
+    /// is not even read.
+    DropBeforeReading,
+    /// The request is processed, then the connection is dropped without an answer.
+    DropAfterProcessing,
+    /// The request is processed; the answer is held back until `notify_one` is called (before or after the request came).
+    Hold(Arc<Notify>),
+    /// The request is processed; the answer is not XML.
+    Rubbish,
+    /// The request is processed; a character of the signed Body is changed after signing.
+    BrokenOuterSignature,
+    /// The request is processed; the application answer is changed after its signature, then the envelope is signed.
+    BrokenInnerSignature,
+    /// The request is processed; both signatures are made by another authority with the same names.
+    UntrustedSigner,
+    /// The request is processed; the answer's header names another `RequestId`.
+    AnotherRequest,
+    /// The request is processed; the signed Timestamp of the answer lies one day back.
+    StaleTimestamp,
+    /// The request is processed; the answer's header carries this code, the application answer the true one.
+    HeaderCode {
+        /// Response code.
+        code: String,
+        /// Response text.
+        text: String,
+    },
+    /// The request is not processed; the answer, rightly signed, carries this code in both places.
+    Answer {
+        /// Response code, 1 to 16 characters.
+        code: String,
+        /// Response text, 1 to 80 characters.
+        text: String,
+    },
+    /// HTTP 307 to this address; the request is not processed.
+    Redirect(String),
+    /// The request is processed; the answer is followed by blanks until it has this many bytes.
+    Oversize(usize),
+}
+
+/// Faults that wait for their calls, in order.
+#[derive(Default)]
+pub(crate) struct Script {
+    waiting: Mutex<VecDeque<(Option<Operation>, Fault)>>,
+}
+
+impl Script {
+    pub(crate) fn push(&self, operation: Option<Operation>, fault: Fault) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push_back((operation, fault));
+    }
+
+    /// Takes the first fault for this operation.
+    pub(crate) fn take(&self, operation: Operation) -> Option<Fault> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = waiting.iter().position(|(wanted, _)| wanted.is_none_or(|wanted| wanted == operation))?;
+        waiting.remove(at).map(|(_, fault)| fault)
+    }
+
+    /// Takes the first fault if it drops any connection unread.
+    pub(crate) fn take_drop(&self) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_front_if(|(wanted, fault)| wanted.is_none() && matches!(fault, Fault::DropBeforeReading)).is_some()
+    }
+}

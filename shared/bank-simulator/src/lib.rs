@@ -1,0 +1,38 @@
+//! Banks that answer the Nordea Web Services protocol over HTTP, strictly: for the one-machine mode, the demo and tests.
+//!
+//! A [`Simulator`] holds two banks ([`BankKey`]), each with its own certificate authorities, contracts, files and
+//! balances. It reads requests and writes answers by itself and shares only the signature rules (avain-xml-security) with
+//! the client's side, so that a mistake in the client's builders cannot hide here. Sources: bank-channel brief 2, 3, 11
+//! and 12 for the protocol, isecure brief 2.9 for what happens after enrolment and after a payment.
+//!
+//! What is refused, in which order and with which code is written in the file service (`file_service.rs`) and the
+//! certificate service (`enrolment.rs`).
+
+mod account;
+mod answer;
+mod authority;
+mod code;
+mod config;
+mod enrolment;
+mod envelope;
+mod error;
+mod fault;
+mod file_service;
+mod http;
+mod ledger;
+mod money;
+mod office;
+mod operation;
+mod payment;
+mod report;
+mod schema;
+mod signing_request;
+mod simulator;
+mod store;
+mod xml;
+
+pub use config::{BankKey, Clock, Config, Environment, Provisioned};
+pub use error::Error;
+pub use fault::Fault;
+pub use operation::Operation;
+pub use simulator::Simulator;

@@ -1,0 +1,13 @@
+//! The simulator over real HTTP, asked by a client that shares nothing with the product's client but signatures.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod enrolment;
+mod faults;
+mod files;
+mod payments;
+mod persistence;
+mod protocol;
+mod reference;
+mod request;
+mod world;

@@ -1,0 +1,238 @@
+//! What is refused before anything is done: form, signatures, replay.
+
+use avain_bank_simulator::{BankKey, Operation};
+use avain_xml_security::{enveloped, soap};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use time::Duration;
+
+use crate::request::{Call, Customer, fresh_id};
+use crate::world::World;
+
+const BANK: BankKey = BankKey::Simulator;
+
+async fn world_and_customer() -> (World, Customer) {
+    let world = World::start().await;
+    let customer = Customer::enrol(&world, BANK, "kauppa", "Kauppa Oy").await;
+    (world, customer)
+}
+
+/// Two hundred changes of one byte each, spread evenly over Timestamp, `SignedInfo` and Body.
+#[tokio::test]
+async fn a_change_of_any_signed_byte_is_refused() {
+    let (world, customer) = world_and_customer().await;
+    let request = Call::list("NEW").envelope(&world, &customer);
+    let regions: Vec<usize> = ["wsu:Timestamp", "ds:SignedInfo", "e:Body"]
+        .iter()
+        .flat_map(|name| {
+            let start = request.find(&format!("<{name}")).unwrap();
+            let end = request.rfind(&format!("</{name}>")).unwrap();
+            start..end
+        })
+        .collect();
+    let stride = regions.len() / 200;
+    for place in 0..200 {
+        let at = regions[place * stride];
+        let byte = request.as_bytes()[at];
+        // A letter or digit stays one, so that most changes reach the signature check.
+        let other = match byte {
+            b'0'..=b'8' | b'a'..=b'y' | b'A'..=b'Y' => byte + 1,
+            b'9' => b'0',
+            b'z' => b'a',
+            b'Z' => b'A',
+            _ => b'x',
+        };
+        let mut changed = request.clone().into_bytes();
+        changed[at] = other;
+        let changed = String::from_utf8(changed).unwrap();
+        let (status, body) = world.post(BANK, "CorporateFileService", &changed).await.unwrap();
+        let answer = world.read(BANK, status, &body);
+        assert!(matches!(answer.code.as_str(), "02" | "04" | "05" | "12"), "byte {at} ({}): {answer:?}", byte as char);
+    }
+    // None of them spent the request id.
+    world.files(BANK, &request).await.is("00", "OK.");
+}
+
+#[tokio::test]
+async fn a_replay_is_refused_for_three_months() {
+    let (world, customer) = world_and_customer().await;
+    let call = Call::list("NEW");
+    let envelope = call.envelope(&world, &customer);
+    world.files(BANK, &envelope).await.is("00", "OK.");
+    world.files(BANK, &envelope).await.is("31", "Duplicate message rejected.");
+    // Another message with the same id, at another time.
+    world.pass(Duration::days(91));
+    let other = Call { request_id: call.request_id.clone(), ..Call::list("ALL") };
+    customer.call(&world, &other).await.is("31", "Duplicate message rejected.");
+    world.pass(Duration::days(93));
+    customer.call(&world, &other).await.is("00", "OK.");
+}
+
+#[tokio::test]
+async fn the_timestamp_must_be_now() {
+    let (world, customer) = world_and_customer().await;
+    let envelope = Call::list("NEW").envelope(&world, &customer);
+    world.pass(Duration::minutes(7));
+    world.files(BANK, &envelope).await.is("02", "SOAP signature error.");
+    world.pass(Duration::minutes(-10));
+    world.files(BANK, &envelope).await.is("02", "SOAP signature error.");
+    world.pass(Duration::minutes(3));
+    world.files(BANK, &envelope).await.is("00", "OK.");
+}
+
+#[tokio::test]
+async fn the_application_request_is_read_strictly() {
+    let (world, customer) = world_and_customer().await;
+    for (name, text) in [
+        ("Timestamp", "yesterday"),
+        ("Environment", "production"),
+        ("StartDate", "15.1.2027"),
+        ("Status", "NEW and longer"),
+        ("FileReferences", "<FileReference>123456789012345678901234567890123</FileReference>"),
+        ("FileReferences", "<Reference>1</Reference>"),
+        ("FileReferences", "1"),
+        ("Compression", "yes"),
+        ("Content", "not base64!"),
+        ("SoftwareId", ""),
+        ("TargetId", "<x/>"),
+    ] {
+        let answer = customer.call(&world, &Call::list("NEW").with(name, text)).await;
+        answer.is("12", "Schema validation failed.");
+    }
+    for application in [
+        "<ApplicationRequest xmlns=\"http://bxd.fi/xmldata/\"/>".to_owned(),
+        Call::list("NEW").application().replace("http://bxd.fi/xmldata/", "http://example.com/"),
+        Call::list("NEW").with("CustomerId", "kauppa").application().replace("<Status>", "<Extra/><Status>"),
+        Call::list("NEW").with("CustomerId", "kauppa").application().replace("<Status>NEW", "loose text<Status>NEW"),
+        Call::list("NEW")
+            .with("CustomerId", "kauppa")
+            .application()
+            .replace("</Status>", "</Status><Status>NEW</Status>"),
+    ] {
+        let signed = enveloped::sign(&application, &customer.key).unwrap();
+        send(&world, &customer, &signed).await.is("12", "Schema validation failed.");
+    }
+    send(&world, &customer, "<!DOCTYPE a><a/>").await.is("12", "Schema validation failed.");
+    send(&world, &customer, "rubbish").await.is("12", "Schema validation failed.");
+}
+
+#[tokio::test]
+async fn the_content_must_be_signed_by_the_same_certificate() {
+    let (world, customer) = world_and_customer().await;
+    let tampered = Call { tamper: true, ..Call::list("NEW") };
+    customer.call(&world, &tampered).await.is("18", "Content digital signature not valid.");
+    let unsigned = Call::list("NEW").with("CustomerId", "kauppa").with("TargetId", "kauppaA1").application();
+    send(&world, &customer, &unsigned).await.is("18", "Content digital signature not valid.");
+    let other = Customer::enrol(&world, BANK, "kauppa", "Toinen Oy").await;
+    let signed = enveloped::sign(&unsigned, &other.key).unwrap();
+    send(&world, &customer, &signed).await.is("19", "Content certificate not valid.");
+}
+
+#[tokio::test]
+async fn command_environment_and_parameters_are_checked() {
+    let (world, customer) = world_and_customer().await;
+    for (call, code, text) in [
+        (Call::list("NEW").with("Command", "UploadFile"), "29", "Command Mismatch"),
+        (Call::list("NEW").with("Command", "downloadfilelist"), "29", "Command Mismatch"),
+        (Call::list("NEW").with("Environment", "TEST"), "29", "Environment mismatch"),
+        (Call::list("DLD"), "29", "Invalid parameters: Status is NEW, DOWNLOADED or ALL"),
+        (Call::list("NEW").without("TargetId"), "29", "Invalid parameters: TargetId is required"),
+        (Call::list("NEW").without("Status"), "29", "Invalid parameters: Status is required"),
+        (Call::list("NEW").with("FileType", "UNKNOWN"), "20", "Content type not valid."),
+        (Call::upload("camt.053.001.02", b"x"), "20", "Content type not valid."),
+        (Call::upload("pain.001.001.09", b"").without("FileType"), "29", "Invalid parameters: FileType is required"),
+        (Call::upload("pain.001.001.09", b""), "29", "Invalid parameters: Content is required"),
+    ] {
+        customer.call(&world, &call).await.is(code, text);
+    }
+    // Command may be left out (brief 2.3).
+    customer.call(&world, &Call::list("NEW").without("Command")).await.is("00", "OK.");
+}
+
+#[tokio::test]
+async fn the_envelope_is_read_strictly() {
+    let (world, customer) = world_and_customer().await;
+    let call = Call::list("NEW");
+    let envelope = call.envelope(&world, &customer);
+    for (changed, code) in [
+        (String::new(), "12"),
+        (
+            envelope.replace("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"),
+            "12",
+        ),
+        (format!("<!DOCTYPE x>{envelope}"), "12"),
+        (envelope.replace("downloadFileListin", "deleteFilein"), "06"),
+        (envelope.replace("downloadFileListin", "confirmFilein"), "05"),
+        (envelope.replace("http://bxd.fi/CorporateFileService", "http://bxd.fi/CertificateService"), "05"),
+    ] {
+        world.files(BANK, &changed).await.is_fault(code);
+    }
+    world.certificates(BANK, &envelope).await.is_fault("05");
+    // Header fields: rightly signed, wrongly formed.
+    for (from, to) in [
+        ("<UserAgent>tests</UserAgent>", ""),
+        ("<ReceiverId>BANK</ReceiverId>", "<ReceiverId>BANK</ReceiverId><More/>"),
+        ("<Language>EN</Language>", "<Language>DE</Language>"),
+        ("<Language>EN</Language><UserAgent>tests</UserAgent>", "<UserAgent>tests</UserAgent><Language>EN</Language>"),
+        ("<SenderId>kauppa</SenderId>", "<SenderId></SenderId>"),
+        ("<RequestId>", "<RequestId>12345678901234567890123456789"),
+    ] {
+        let unsigned = Call { request_id: fresh_id(), ..call.clone() }.unsigned_envelope("kauppa", "<a/>");
+        let changed = unsigned.replace(from, to);
+        assert_ne!(changed, unsigned);
+        let signed = soap::sign(&changed, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
+        world.files(BANK, &signed).await.is("12", "Schema validation failed.");
+    }
+    // Not signed at all.
+    let unsigned = call.unsigned_envelope("kauppa", "<a/>");
+    world.files(BANK, &unsigned).await.is("02", "SOAP signature error.");
+}
+
+/// Signature wrapping: the signed Body is kept aside and another one is put in its place.
+#[tokio::test]
+async fn a_body_that_is_not_the_signed_one_is_refused() {
+    let (world, customer) = world_and_customer().await;
+    let envelope = Call::list("NEW").envelope(&world, &customer);
+    let start = envelope.find("<e:Body").unwrap();
+    let end = envelope.find("</e:Body>").unwrap() + "</e:Body>".len();
+    let body = &envelope[start..end];
+    let other = Call::list("ALL").unsigned_envelope("kauppa", "<a/>");
+    let other = &other[other.find("<e:Body>").unwrap()..other.find("</e:Envelope>").unwrap()];
+    let aside = |wrapper: &str| {
+        envelope.replace(body, other).replace("</e:Header>", &format!("<{wrapper}>{body}</{wrapper}></e:Header>"))
+    };
+    for changed in
+        [aside("aside"), envelope.replace(body, &format!("{other}{body}")), envelope.replace(body, &body.repeat(2))]
+    {
+        let answer = world.files(BANK, &changed).await;
+        assert!(matches!(answer.code.as_str(), "02" | "12"), "{answer:?}");
+    }
+    assert_eq!(world.simulator.calls(BANK, Operation::DownloadFileList), 1, "two of three have no single Body");
+}
+
+#[tokio::test]
+async fn only_text_xml_is_taken_by_post_at_the_right_address() {
+    let world = World::start().await;
+    let status = async |method: &str, path: &str, content_type: &str, body: Vec<u8>| {
+        let request = hyper::Request::builder()
+            .method(method)
+            .uri(path)
+            .header("content-type", content_type)
+            .body(Full::new(Bytes::from(body)))
+            .unwrap();
+        world.send(request).await.unwrap().0.status.as_u16()
+    };
+    let path = "/simulator/CorporateFileService";
+    assert_eq!(status("POST", path, "application/json", b"<a/>".to_vec()).await, 415);
+    assert_eq!(status("GET", path, "text/xml", Vec::new()).await, 405);
+    assert_eq!(status("POST", "/sampo/CorporateFileService", "text/xml", b"<a/>".to_vec()).await, 404);
+    assert_eq!(status("POST", "/simulator/Other", "text/xml", b"<a/>".to_vec()).await, 404);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 6 * 1024 * 1024 + 1]).await, 413);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 6 * 1024 * 1024]).await, 500);
+}
+
+async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
+    let envelope = Call::list("NEW").unsigned_envelope(&customer.user_id, application);
+    let signed = soap::sign(&envelope, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
+    world.files(BANK, &signed).await
+}

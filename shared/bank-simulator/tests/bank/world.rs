@@ -1,0 +1,228 @@
+//! A running simulator with a clock that tests set, an HTTP client, and the reading of answers.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use avain_bank_simulator::{BankKey, Clock, Config, Simulator};
+use avain_xml_security::certificate::{self, Roots};
+use avain_xml_security::{Document, Element, Policy, enveloped, soap};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use tempfile::TempDir;
+use time::{Duration, OffsetDateTime};
+use tokio::net::{TcpListener, TcpStream};
+
+/// 2027-01-15T10:00:30Z, at which the reference data is judged.
+pub(crate) const NOW: i64 = 1_800_007_230;
+
+const MODEL: &str = "http://model.bxd.fi";
+const CERT: &str = "http://bxd.fi/CertificateService";
+const FILES: &str = "http://bxd.fi/CorporateFileService";
+const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+
+pub(crate) struct World {
+    pub(crate) simulator: Simulator,
+    pub(crate) address: String,
+    clock: Arc<AtomicI64>,
+    /// Kept until the end, where the banks have a folder of their own making.
+    _folder: Option<TempDir>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub(crate) async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        let clock = Arc::new(AtomicI64::new(NOW));
+        let shown = Arc::clone(&clock);
+        let mut config = Config::in_memory(Arc::new(move || {
+            OffsetDateTime::from_unix_timestamp(shown.load(Ordering::SeqCst)).unwrap()
+        }));
+        let folder = tempfile::tempdir().unwrap();
+        copy_keys(folder.path());
+        config.folder = Some(folder.path().to_owned());
+        configure(&mut config);
+        let folder = (config.folder.as_deref() == Some(folder.path())).then_some(folder);
+        let simulator = Simulator::open(&config).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let served = simulator.clone();
+        tokio::spawn(async move { served.serve(listener).await });
+        Self { simulator, address, clock, _folder: folder }
+    }
+
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(self.clock.load(Ordering::SeqCst)).unwrap()
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        self.clock.fetch_add(time.whole_seconds(), Ordering::SeqCst);
+    }
+
+    /// Posts to a bank's service and gives status and body, or what broke the connection.
+    pub(crate) async fn post(&self, bank: BankKey, service: &str, body: &str) -> Result<(u16, String), String> {
+        let request = hyper::Request::post(format!("/{}/{service}", bank.as_str()))
+            .header("content-type", "text/xml; charset=UTF-8")
+            .body(Full::new(Bytes::from(body.to_owned())))
+            .unwrap();
+        let (parts, body) = self.send(request).await?;
+        Ok((parts.status.as_u16(), String::from_utf8(body.to_vec()).unwrap()))
+    }
+
+    pub(crate) async fn send(
+        &self,
+        mut request: hyper::Request<Full<Bytes>>,
+    ) -> Result<(hyper::http::response::Parts, Bytes), String> {
+        request.headers_mut().insert("host", self.address.parse().unwrap());
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.map_err(|error| error.to_string())?;
+        Ok((parts, body.to_bytes()))
+    }
+
+    /// Posts to the file service and reads the answer, which must be signed rightly.
+    pub(crate) async fn files(&self, bank: BankKey, request: &str) -> Answer {
+        let (status, body) = self.post(bank, "CorporateFileService", request).await.unwrap();
+        self.read(bank, status, &body)
+    }
+
+    /// Posts to the certificate service and reads the answer, which must be signed rightly.
+    pub(crate) async fn certificates(&self, bank: BankKey, request: &str) -> Answer {
+        let (status, body) = self.post(bank, "CertificateService", request).await.unwrap();
+        self.read(bank, status, &body)
+    }
+
+    /// Reads an answer as a strict client does; an answer that such a client would not believe is a failure here.
+    pub(crate) fn read(&self, bank: BankKey, status: u16, body: &str) -> Answer {
+        self.try_read(bank, status, body).unwrap_or_else(|error| panic!("{error}: {body}"))
+    }
+
+    pub(crate) fn try_read(&self, bank: BankKey, status: u16, body: &str) -> Result<Answer, String> {
+        let text = |error: avain_xml_security::Error| error.to_string();
+        let document = Document::parse(body.as_bytes()).map_err(text)?;
+        if let Some(fault) = document.root().child(SOAP, "Body").and_then(|body| body.child(SOAP, "Fault")) {
+            assert_eq!(status, 500);
+            let detail = fault.child("", "detail").unwrap().children().next().unwrap();
+            let model = if detail.is(FILES, "FileServiceFaultElement") {
+                MODEL
+            } else {
+                assert!(detail.is(CERT, "certificateServiceFaultElement"));
+                CERT
+            };
+            let code = detail.child(model, "code").unwrap().text();
+            let text = fault.child("", "faultstring").unwrap().text();
+            return Ok(Answer { fault: true, code, text, ..Answer::default() });
+        }
+        assert_eq!(status, 200);
+        let verified = soap::verify(&document, &Policy::STRICT, Some(self.now()), Duration::ZERO).map_err(text)?;
+        let roots = Roots::from_pem(&self.simulator.root_pem(bank).unwrap()).unwrap();
+        certificate::verify_chain(&verified.signer, &[], &roots, self.now(), &Policy::STRICT).map_err(text)?;
+
+        let out = verified.body.children().next().unwrap();
+        let model = if out.namespace() == FILES { MODEL } else { CERT };
+        let header = out.child(model, "ResponseHeader").unwrap();
+        let field = |name| header.child(model, name).unwrap().text();
+        let payload = out.child(model, "ApplicationResponse").unwrap().text();
+        let application = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
+        let inner = Document::parse(application.as_bytes()).map_err(text)?;
+        let signed = enveloped::verify(&inner, &Policy::STRICT).map_err(text)?;
+        certificate::verify_chain(&signed.signer, &[], &roots, self.now(), &Policy::STRICT).map_err(text)?;
+        Ok(Answer {
+            fault: false,
+            operation: out.local_name().to_owned(),
+            sender_id: field("SenderId"),
+            request_id: field("RequestId"),
+            header_code: field("ResponseCode"),
+            code: inner_text(inner.root(), "ResponseCode").unwrap(),
+            text: inner_text(inner.root(), "ResponseText").unwrap(),
+            signer: verified.signer,
+            envelope: body.to_owned(),
+            application: application.clone(),
+        })
+    }
+}
+
+/// Gives banks the keys that were made once for all tests: making them takes a second.
+fn copy_keys(folder: &Path) {
+    static KEYS: OnceLock<TempDir> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let clock: Clock = Arc::new(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
+        Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
+        folder
+    });
+    for bank in BankKey::ALL {
+        let (from, to) = (keys.path().join(bank.as_str()), folder.join(bank.as_str()));
+        std::fs::create_dir(&to).unwrap();
+        std::fs::copy(from.join("authority.json"), to.join("authority.json")).unwrap();
+    }
+}
+
+fn inner_text(root: Element<'_>, name: &str) -> Option<String> {
+    root.child(root.namespace(), name).map(|element| element.text())
+}
+
+/// An answer whose signatures and signer have been verified, or a SOAP Fault.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    pub(crate) fault: bool,
+    pub(crate) operation: String,
+    pub(crate) sender_id: String,
+    pub(crate) request_id: String,
+    pub(crate) header_code: String,
+    pub(crate) code: String,
+    pub(crate) text: String,
+    pub(crate) signer: Vec<u8>,
+    pub(crate) envelope: String,
+    pub(crate) application: String,
+}
+
+impl Answer {
+    /// A field of the application answer, or every one where it repeats, at any depth.
+    pub(crate) fn all(&self, name: &str) -> Vec<String> {
+        texts(&self.application, name)
+    }
+
+    pub(crate) fn bytes(&self, name: &str) -> Vec<u8> {
+        STANDARD.decode(&self.all(name)[0]).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, code: &str, text: &str) {
+        assert_eq!((self.code.as_str(), self.text.as_str()), (code, text));
+        if !self.fault {
+            assert_eq!(self.header_code, code);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn is_fault(&self, code: &str) {
+        assert!(self.fault, "{self:?}");
+        assert_eq!(self.code, code);
+    }
+}
+
+/// Texts of the elements with this local name, in document order. The outermost only.
+pub(crate) fn texts(xml: &str, name: &str) -> Vec<String> {
+    let document = Document::parse(xml.as_bytes()).unwrap();
+    let mut found = Vec::new();
+    collect(document.root(), name, &mut found);
+    found
+}
+
+fn collect(element: Element<'_>, name: &str, found: &mut Vec<String>) {
+    if element.local_name() == name && element.children().next().is_none() {
+        found.push(element.text());
+    }
+    for child in element.children() {
+        collect(child, name, found);
+    }
+}

@@ -1,0 +1,168 @@
+//! Registering an account's mode and verifying its phone and e-mail (brief 2.2, 2.3).
+
+use crate::names::{Login, Mode};
+use crate::organisations;
+use crate::ports::{Identity, NewUser, Store};
+use crate::records::{Account, Key, ModeRecord, Organisation, Record, Stored, Write};
+use crate::service_keys::ServiceKeys;
+use crate::session::{ChallengeAnswer, Holdings, open_answer};
+use crate::{Context, Failure, audit, failure};
+
+/// What a registration says of itself.
+pub struct Registration<'a> {
+    /// The person.
+    pub name: &'a str,
+    /// Phone number with `+` and country code.
+    pub phone: &'a str,
+    /// The company.
+    pub company: &'a str,
+    /// An API key to join its organisation, or `0` to make a new one.
+    pub api_key: &'a str,
+}
+
+/// Registers a mode of an account and sends the phone's code. Gives the API key. Admin comes before data; `0` makes a new
+/// organisation with the account as its owner.
+pub async fn register(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    keys: &ServiceKeys,
+    answer: ChallengeAnswer<'_>,
+    registration: Registration<'_>,
+) -> Result<String, Failure> {
+    check_phone(registration.phone)?;
+    let (attempt, password) = open_answer(context, store, keys, &answer).await?;
+    let Some(password) = password else { return Err(attempt.failed()) };
+    if !password.is_strong() {
+        return Err(Failure::WeakPassword);
+    }
+    let login = answer.login;
+    let before = Holdings::of(store.account(&login.email).await?, login);
+    if before.mode.is_some() {
+        return Err(Failure::Exists(failure::ACCOUNT_EXISTS));
+    }
+    let (place, mut writes) = place(context, store, login, before.account, &registration).await?;
+    let user = NewUser {
+        login,
+        password: &password,
+        phone: registration.phone,
+        api_key: &place.api_key,
+        organisation: &place.account.organisation,
+    };
+    // The pool first: a user without a record is nobody, and registering again replaces it.
+    identity.sign_up(user).await?;
+    let mode = ModeRecord {
+        login: login.clone(),
+        phone: registration.phone.to_owned(),
+        created: context.now(),
+        tokens_valid_from: None,
+    };
+    let organisation = &place.account.organisation;
+    writes.push(Write::Insert(Record::Mode(mode)));
+    writes.push(audit::completed(context, organisation, login, "account.register", login.mode.as_str()));
+    attempt.succeeded(store, writes).await?;
+    Ok(place.api_key)
+}
+
+/// Where a registration belongs.
+struct Place {
+    account: Account,
+    api_key: String,
+}
+
+async fn place(
+    context: Context<'_>,
+    store: &dyn Store,
+    login: &Login,
+    account: Option<Account>,
+    registration: &Registration<'_>,
+) -> Result<(Place, Vec<Write>), Failure> {
+    let invalid_key = || Failure::Invalid("ApiKey".to_owned());
+    let api_key = registration.api_key.to_owned();
+    match (login.mode, account) {
+        (Mode::Data, None) => Err(Failure::Invalid("Mode (register admin mode first)".to_owned())),
+        (_, Some(account)) if account.api_key_hash == organisations::api_key_hash(&api_key) => {
+            Ok((Place { account, api_key }, Vec::new()))
+        }
+        (_, Some(_)) => Err(invalid_key()),
+        (Mode::Admin, None) if api_key == "0" => {
+            let (organisation, api_key, mut writes) =
+                organisations::create(context, registration.company, &login.email);
+            let account = account_of(context, login, &organisation, &api_key, registration);
+            writes.push(Write::Insert(Record::Account(account.clone())));
+            Ok((Place { account, api_key }, writes))
+        }
+        (Mode::Admin, None) => {
+            let Stored { record: organisation, version } =
+                organisations::by_api_key(store, &api_key).await?.ok_or_else(invalid_key)?;
+            let account = account_of(context, login, &organisation, &api_key, registration);
+            // The agreement is copied: the organisation must still be what was read.
+            let unchanged = Write::Check(Key::Organisation(organisation.id), version);
+            Ok((Place { account: account.clone(), api_key }, vec![unchanged, Write::Insert(Record::Account(account))]))
+        }
+    }
+}
+
+fn account_of(
+    context: Context<'_>,
+    login: &Login,
+    organisation: &Organisation,
+    api_key: &str,
+    registration: &Registration<'_>,
+) -> Account {
+    Account {
+        email: login.email.clone(),
+        organisation: organisation.id.clone(),
+        api_key_hash: organisations::api_key_hash(api_key),
+        owner: organisation.owner == login.email,
+        agreement: organisation.agreement,
+        name: registration.name.to_owned(),
+        company: registration.company.to_owned(),
+        created: context.now(),
+    }
+}
+
+/// E.164: `+`, then 7 to 15 digits, the first not 0.
+fn check_phone(phone: &str) -> Result<(), Failure> {
+    let digits = phone.strip_prefix('+').unwrap_or_default();
+    let well_formed = (7..=15).contains(&digits.len())
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && !digits.starts_with('0');
+    if well_formed { Ok(()) } else { Err(Failure::Invalid("Phone".to_owned())) }
+}
+
+/// Verifies the phone with the registration's code.
+pub async fn verify_phone(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    login: &Login,
+    phone: &str,
+    code: &str,
+) -> Result<(), Failure> {
+    identity.confirm_phone(login, phone, code).await?;
+    tell(context, store, login, "account.verify-phone").await
+}
+
+/// Verifies the e-mail address with the code that the login sent.
+pub async fn verify_email(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    login: &Login,
+    access_token: &str,
+    code: &str,
+) -> Result<(), Failure> {
+    identity.verify_email(login, access_token, code).await?;
+    tell(context, store, login, "account.verify-email").await
+}
+
+async fn tell(context: Context<'_>, store: &dyn Store, login: &Login, action: &str) -> Result<(), Failure> {
+    let holdings = Holdings::of(store.account(&login.email).await?, login);
+    if let Some(account) = holdings.account {
+        store
+            .commit(vec![audit::completed(context, &account.organisation, login, action, login.mode.as_str())])
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,314 @@
+//! Files to and from the banks (brief 1.4): an upload is at most once, a download is kept before it counts.
+
+use aws_lc_rs::digest;
+
+use crate::names::Bank;
+use crate::organisations::hex;
+use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
+use crate::records::{
+    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Stored, Upload, UploadState,
+    Write,
+};
+use crate::seal::Sealer;
+use crate::secret::Secret;
+use crate::session::{Caller, Visitor};
+use crate::{Context, Failure, audit, pgp};
+
+/// The ports of every file operation.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// Request.
+    pub context: Context<'a>,
+    /// Records.
+    pub store: &'a dyn Store,
+    /// Opens the certificate's private key.
+    pub sealer: &'a Sealer,
+    /// Banks.
+    pub banks: &'a dyn BankChannel,
+}
+
+/// The bank's list of files.
+pub async fn list(
+    desk: Desk<'_>,
+    caller: &Caller,
+    bank: &str,
+    status: FileStatus,
+    file_type: Option<&str>,
+) -> Result<Vec<FileDescriptor>, Failure> {
+    let bank = caller.bank(desk.banks, bank)?;
+    let access = Access::open(desk, caller, bank).await?;
+    Ok(desk.banks.list(access.user(), status, file_type).await?)
+}
+
+/// A file to be sent.
+pub struct UploadRequest<'a> {
+    /// The bank's name.
+    pub bank: &'a str,
+    /// File type.
+    pub file_type: &'a str,
+    /// File name.
+    pub file_name: &'a str,
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Armored detached PGP signatures over the bytes.
+    pub signatures: &'a str,
+}
+
+/// Sends a file that at least one registered authorize key signed. The same bytes again get the recorded answer.
+pub async fn upload(desk: Desk<'_>, caller: &Caller, request: UploadRequest<'_>) -> Result<(), Failure> {
+    let bank = caller.bank(desk.banks, request.bank)?;
+    let signers = authorise(desk.context, caller, &request)?;
+    let access = Access::open(desk, caller, bank).await?;
+    let upload = Upload {
+        email: caller.login.email.clone(),
+        bank,
+        digest: upload_digest(request.file_type, request.bytes),
+        id: desk.context.uuid(),
+        file_type: request.file_type.to_owned(),
+        file_name: request.file_name.to_owned(),
+        size: request.bytes.len() as u64,
+        signers,
+        state: UploadState::Sending,
+        at: desk.context.now(),
+    };
+    let Some(version) = journal_sending(desk, caller, &upload).await? else { return Ok(()) };
+
+    let sent = desk.banks.upload(access.user(), request.file_type, request.file_name, request.bytes).await;
+
+    let (state, outcome) = match &sent {
+        Ok(()) => (UploadState::Sent, "completed"),
+        Err(BankError::Refused { code, text }) => {
+            (UploadState::Refused { code: code.clone(), text: text.clone() }, "rejected")
+        }
+        Err(BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)) => (UploadState::NotSent, "failed"),
+        Err(_) => (UploadState::Unknown, "failed"),
+    };
+    let code = match &sent {
+        Ok(()) => Some("00"),
+        Err(BankError::Refused { code, .. }) => Some(code.as_str()),
+        Err(_) => None,
+    };
+    let event = audit::answered(
+        desk.context,
+        caller.organisation(),
+        &caller.login,
+        "file.upload",
+        outcome,
+        &upload.id,
+        code,
+    );
+    let record = Record::Upload(Upload { state, ..upload });
+    desk.store.commit(vec![Write::Replace(record, version), event]).await?;
+    Ok(sent?)
+}
+
+/// The fingerprints of the authorize keys that signed.
+fn authorise(context: Context<'_>, caller: &Caller, request: &UploadRequest<'_>) -> Result<Vec<String>, Failure> {
+    let authorize = caller.pgp_keys.iter().filter(|it| it.record.purpose == PgpPurpose::Authorize);
+    let keys: Vec<&[u8]> = authorize.map(|it| it.record.public_key.as_slice()).collect();
+    pgp::verify_detached(request.signatures, request.bytes, &keys, context.now()).map_err(|problem| match problem {
+        pgp::SignatureProblem::None => Failure::NoSignature,
+        pgp::SignatureProblem::Malformed | pgp::SignatureProblem::AllFailed => Failure::SignaturesFailed,
+    })
+}
+
+/// Writes "sending" before anything is sent; its version, or `None` if the same bytes were sent before. What is in the way
+/// decides: bytes that never left may be sent again, everything else has its recorded answer.
+async fn journal_sending(desk: Desk<'_>, caller: &Caller, upload: &Upload) -> Result<Option<u64>, Failure> {
+    let started = || {
+        audit::answered(
+            desk.context,
+            caller.organisation(),
+            &caller.login,
+            "file.upload",
+            "started",
+            &upload.id,
+            None,
+        )
+    };
+    let record = Record::Upload(upload.clone());
+    let Err(conflict) = desk.store.commit(vec![Write::Insert(record.clone()), started()]).await else {
+        return Ok(Some(1));
+    };
+    let earlier = match conflict {
+        CommitError::Conflict { index: 0, current: Some(current) } => *current,
+        error => return Err(error.into()),
+    };
+    let Record::Upload(journalled) = earlier.record else {
+        return Err(Failure::Internal("another record under an upload's name".to_owned()));
+    };
+    match journalled.state {
+        UploadState::Sent => Ok(None),
+        UploadState::Refused { code, text } => Err(Failure::BankRefused { code, text }),
+        UploadState::Sending | UploadState::Unknown => Err(Failure::Unresolved(journalled.id)),
+        UploadState::NotSent => {
+            match desk.store.commit(vec![Write::Replace(record, earlier.version), started()]).await {
+                Ok(()) => Ok(Some(earlier.version + 1)),
+                Err(CommitError::Conflict { .. }) => Err(Failure::Unresolved(journalled.id)),
+                Err(error) => Err(error.into()),
+            }
+        }
+    }
+}
+
+fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
+    let mut sha256 = digest::Context::new(&digest::SHA256);
+    sha256.update(file_type.as_bytes());
+    sha256.update(&[0]);
+    sha256.update(bytes);
+    hex(sha256.finish().as_ref())
+}
+
+/// Which file is asked for.
+pub struct DownloadRequest<'a> {
+    /// The bank's name.
+    pub bank: &'a str,
+    /// File type.
+    pub file_type: &'a str,
+    /// The bank's reference.
+    pub reference: &'a str,
+}
+
+/// A caller who asks for a file, with what one read tells of it.
+pub struct DownloadVisit {
+    caller: Caller,
+    kept: Option<Download>,
+}
+
+impl DownloadVisit {
+    /// Reads account, certificate and the file's record in one go, and admits the caller.
+    pub async fn enter(store: &dyn Store, visitor: Visitor, request: &DownloadRequest<'_>) -> Result<Self, Failure> {
+        let mut keys = visitor.keys();
+        if let Some(bank) = Bank::parse(request.bank) {
+            let email = visitor.email().clone();
+            keys.push(Key::Certificate(email.clone(), bank));
+            keys.push(Key::Download(email, bank, request.file_type.to_owned(), request.reference.to_owned()));
+        }
+        let mut records = store.get(&keys).await?;
+        let kept = records.iter().position(|stored| matches!(stored.record, Record::Download(_)));
+        let kept = kept.map(|at| records.swap_remove(at)).and_then(|stored| match stored.record {
+            Record::Download(record) => Some(record),
+            _ => None,
+        });
+        Ok(Self { caller: visitor.enter_with(records)?, kept })
+    }
+}
+
+/// The file's bytes: from what was kept, or from the bank, kept before they are given out.
+pub async fn download(
+    desk: Desk<'_>,
+    blobs: &dyn Blobs,
+    visit: DownloadVisit,
+    request: &DownloadRequest<'_>,
+) -> Result<Secret, Failure> {
+    let DownloadVisit { caller, kept } = visit;
+    let bank = caller.bank(desk.banks, request.bank)?;
+    if let Some(record) = kept {
+        let sealed = blobs.get(&record.blob).await?;
+        let sealed = sealed.ok_or_else(|| Failure::Unavailable(format!("blob {} is missing", record.blob)))?;
+        return desk.sealer.open(&blob_key(&caller, &record.blob), &sealed).await;
+    }
+    let access = Access::open(desk, &caller, bank).await?;
+    let found = desk.banks.download(access.user(), request.file_type, request.reference).await?;
+    let bytes = Secret::new(found.ok_or(Failure::NotFound)?);
+
+    let blob = blob_name(&caller, bank, request, bytes.expose());
+    blobs.put(&blob, &desk.sealer.seal(&blob_key(&caller, &blob), bytes.expose()).await?).await?;
+    let record = Download {
+        email: caller.login.email.clone(),
+        bank,
+        file_type: request.file_type.to_owned(),
+        reference: request.reference.to_owned(),
+        blob,
+        size: bytes.expose().len() as u64,
+        at: desk.context.now(),
+    };
+    let event =
+        audit::completed(desk.context, caller.organisation(), &caller.login, "file.download", &record.reference);
+    match desk.store.commit(vec![Write::Insert(Record::Download(record)), event]).await {
+        // Another request kept the same file at the same moment.
+        Ok(()) | Err(CommitError::Conflict { index: 0, .. }) => Ok(bytes),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Named by what it is and what it holds: SHA-256 over account, bank, type, reference and bytes.
+fn blob_name(caller: &Caller, bank: Bank, request: &DownloadRequest<'_>, bytes: &[u8]) -> String {
+    let mut sha256 = digest::Context::new(&digest::SHA256);
+    for part in [caller.login.email.as_str(), bank.as_str(), request.file_type, request.reference] {
+        sha256.update(part.as_bytes());
+        sha256.update(&[0]);
+    }
+    sha256.update(bytes);
+    hex(sha256.finish().as_ref())
+}
+
+fn blob_key(caller: &Caller, blob: &str) -> KeyId {
+    KeyId {
+        organisation: caller.organisation().clone(),
+        holder: caller.login.email.as_str().to_owned(),
+        kind: KeyKind::File,
+        id: blob.to_owned(),
+    }
+}
+
+/// A certificate with its opened key, ready for a bank call.
+struct Access {
+    certificate: BankCertificate,
+    der: Vec<u8>,
+    key: Secret,
+    target_id: Option<String>,
+}
+
+impl Access {
+    /// Opens the private key of the caller's certificate for the bank; asks the bank for its folders where they are not
+    /// known yet.
+    async fn open(desk: Desk<'_>, caller: &Caller, bank: Bank) -> Result<Self, Failure> {
+        let stored = caller.certificate(bank).ok_or(Failure::NoCertificate)?;
+        let CertificateState::Active { certificate: der, target_ids } = &stored.record.state else {
+            return Err(Failure::NoCertificate);
+        };
+        let id = &stored.record.key;
+        let key = sealed_key(desk.store.get(&[Key::SealedKey(id.clone())]).await?)
+            .ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))?;
+        let mut access = Self {
+            certificate: stored.record.clone(),
+            der: der.clone(),
+            key: desk.sealer.open(id, &key).await?,
+            target_id: target_ids.first().cloned(),
+        };
+        if access.target_id.is_none() {
+            access.learn_target_ids(desk, stored.version).await?;
+        }
+        Ok(access)
+    }
+
+    async fn learn_target_ids(&mut self, desk: Desk<'_>, version: u64) -> Result<(), Failure> {
+        let target_ids = desk.banks.target_ids(self.user()).await?;
+        self.target_id = target_ids.first().cloned();
+        let state = CertificateState::Active { certificate: self.der.clone(), target_ids };
+        let record = Record::Certificate(BankCertificate { state, ..self.certificate.clone() });
+        match desk.store.commit(vec![Write::Replace(record, version)]).await {
+            // Another request learned them too.
+            Ok(()) | Err(CommitError::Conflict { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn user(&self) -> BankUser<'_> {
+        BankUser {
+            bank: self.certificate.bank,
+            user_id: &self.certificate.user_id,
+            certificate: &self.der,
+            key: &self.key,
+            target_id: self.target_id.as_deref(),
+        }
+    }
+}
+
+fn sealed_key(found: Vec<Stored>) -> Option<Vec<u8>> {
+    found.into_iter().find_map(|stored| match stored.record {
+        Record::SealedKey(key) => Some(key.sealed),
+        _ => None,
+    })
+}

@@ -1,0 +1,60 @@
+//! Registered PGP keys (brief 1.5, 2.7).
+
+use crate::ports::{CommitError, Store};
+use crate::records::{PgpKey, PgpPurpose, Record, Write};
+use crate::session::Caller;
+use crate::{Context, Failure, audit, pgp};
+
+/// Keys of one account, at most: keeps the account's partition one page.
+const MAX_KEYS: usize = 50;
+
+/// Registers a public key for a purpose. The same key for the same purpose again changes nothing.
+pub async fn upload(
+    context: Context<'_>,
+    store: &dyn Store,
+    caller: &Caller,
+    armored: &str,
+    purpose: PgpPurpose,
+) -> Result<(), Failure> {
+    let key = pgp::read_public_key(armored, purpose, context.now())
+        .map_err(|problem| Failure::Invalid(format!("PgpKey ({})", advice(problem))))?;
+    if let Some(known) = caller.pgp_keys.iter().find(|it| it.record.fingerprint == key.fingerprint) {
+        return already(known.record.purpose, purpose);
+    }
+    if caller.pgp_keys.len() >= MAX_KEYS {
+        return Err(Failure::Invalid(format!("PgpKey (at most {MAX_KEYS} keys)")));
+    }
+    let record = PgpKey {
+        email: caller.login.email.clone(),
+        fingerprint: key.fingerprint,
+        purpose,
+        public_key: key.binary,
+        created: context.now(),
+    };
+    let event =
+        audit::completed(context, caller.organisation(), &caller.login, "pgp-key.register", &record.fingerprint);
+    match store.commit(vec![Write::Insert(Record::PgpKey(record)), event]).await {
+        Err(CommitError::Conflict { index: 0, current: Some(current) }) => match current.record {
+            Record::PgpKey(known) => already(known.purpose, purpose),
+            _ => Err(Failure::Internal("another record under a PGP key's name".to_owned())),
+        },
+        outcome => Ok(outcome?),
+    }
+}
+
+fn already(registered: PgpPurpose, wanted: PgpPurpose) -> Result<(), Failure> {
+    if registered == wanted { Ok(()) } else { Err(Failure::Exists("PGP key already exists with the other purpose")) }
+}
+
+fn advice(problem: pgp::KeyProblem) -> &'static str {
+    use pgp::KeyProblem;
+    match problem {
+        KeyProblem::NotAKey => "not an armored public key",
+        KeyProblem::Private => "this is a private key: keep it to yourself, and send the public key",
+        KeyProblem::Several => "more than one key",
+        KeyProblem::Expired => "the key has expired",
+        KeyProblem::Revoked => "the key is revoked",
+        KeyProblem::Weak => "the key's algorithm or size is too weak",
+        KeyProblem::NoUse => "the key cannot do what its purpose needs",
+    }
+}

@@ -1,0 +1,331 @@
+//! What the rules need from outside, as object-safe traits.
+
+use async_trait::async_trait;
+use time::OffsetDateTime;
+
+use crate::names::{Bank, Email, Login, OrganisationId};
+use crate::records::{Key, KeyKind, Stored, Write};
+use crate::secret::{Password, Secret};
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now, UTC.
+    fn now(&self) -> OffsetDateTime;
+}
+
+/// Randomness fit for keys.
+pub trait Random: Send + Sync {
+    /// Fills the whole slice.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// A dependency failed or throttled: nothing can be said about the request. The text is for the log.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Why a transaction was not applied. Nothing of it was.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// A write's condition does not hold: the write at this index met this record, or none.
+    #[error("write {index} of the transaction met another version")]
+    Conflict {
+        /// Index in the transaction.
+        index: usize,
+        /// What is there.
+        current: Option<Box<Stored>>,
+    },
+    /// The store failed; whether the transaction was applied is not known.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The records. Reads are strongly consistent.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// An account's own partition in one query: the account, its modes, certificates and PGP keys.
+    async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable>;
+    /// The records with these keys (at most 25) in one read; those absent are left out.
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable>;
+    /// All of the writes (at most 25, no two on one key), or none.
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError>;
+}
+
+/// Sealed bytes of files by name.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Keeps the bytes durably; the same name again is the same bytes.
+    async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Unavailable>;
+    /// The bytes, if there are any of that name.
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable>;
+}
+
+/// What a data key is for: the encryption context {service, kind, organisation}.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct KeyContext {
+    /// What it seals.
+    pub kind: KeyKind,
+    /// Whose it is.
+    pub organisation: OrganisationId,
+}
+
+/// A data key in clear (32 bytes) and wrapped by the vault.
+#[derive(Clone)]
+pub struct DataKey {
+    /// 32 bytes for AES-256-GCM.
+    pub plaintext: Secret,
+    /// The same, sealed by the vault's root key.
+    pub wrapped: Vec<u8>,
+}
+
+/// The root of all sealing.
+#[async_trait]
+pub trait Vault: Send + Sync {
+    /// Makes a data key for a context.
+    async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable>;
+    /// Opens a wrapped data key; any other context than its own fails.
+    async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable>;
+}
+
+/// Why the user pool did not do what was asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum IdentityError {
+    /// Wrong password or unknown user: one answer, in the same time.
+    #[error("wrong credentials")]
+    WrongCredentials,
+    /// There is such a user already.
+    #[error("the user exists")]
+    UserExists,
+    /// The code is not the one that was sent.
+    #[error("wrong code")]
+    WrongCode,
+    /// The code is too old, or was tried five times, or there is none.
+    #[error("the code has expired")]
+    CodeExpired,
+    /// The session of the second factor, or the access token, is unknown, used, expired or another login's.
+    #[error("no such session")]
+    NoSession,
+    /// The pool failed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// A user to be made.
+pub struct NewUser<'a> {
+    /// Account and mode.
+    pub login: &'a Login,
+    /// Password of this mode.
+    pub password: &'a Password,
+    /// Phone number with `+`.
+    pub phone: &'a str,
+    /// The organisation's API key, kept as the user's attribute: the API answers it at login.
+    pub api_key: &'a str,
+    /// Organisation.
+    pub organisation: &'a OrganisationId,
+}
+
+/// The tokens of a login whose phone and e-mail are verified.
+#[derive(Clone)]
+pub struct TokenSet {
+    /// For the Authorization header.
+    pub id_token: String,
+    /// For operations on the user itself.
+    pub access_token: String,
+    /// Life of both in seconds.
+    pub expires_in: u32,
+    /// The user's API key.
+    pub api_key: String,
+    /// The user's organisation.
+    pub organisation: OrganisationId,
+}
+
+/// Where a login stands after its right password, or after its second factor.
+pub enum SignIn {
+    /// The phone is not verified; its code was sent again.
+    VerifyPhone,
+    /// A code was sent by SMS; it is answered with this session.
+    SmsCode {
+        /// Opaque, single use, ten minutes.
+        session: String,
+    },
+    /// The e-mail address is not verified; its code was sent.
+    VerifyEmail {
+        /// Good for verifying the address only.
+        access_token: String,
+    },
+    /// Logged in.
+    Done(TokenSet),
+}
+
+/// The user pool: passwords, second factors, verification codes (six digits, ten minutes, five tries, single use) and tokens.
+/// It sends its codes itself.
+#[async_trait]
+pub trait Identity: Send + Sync {
+    /// Makes a user and sends the phone's code. A user of this name whose phone was never verified is replaced.
+    async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError>;
+    /// Verifies the phone with the registration's code.
+    async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError>;
+    /// Checks the password and says what comes next: in admin mode a second factor always.
+    async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError>;
+    /// Answers the second factor.
+    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError>;
+    /// Verifies the e-mail address; the access token must be this login's.
+    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError>;
+    /// Ends all sessions of the login.
+    async fn sign_out(&self, login: &Login) -> Result<(), IdentityError>;
+}
+
+/// What a verified id token says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claims {
+    /// Account and mode.
+    pub login: Login,
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// When it was issued (whole seconds).
+    pub issued: OffsetDateTime,
+    /// When the user last gave the second factor or password (whole seconds).
+    pub authenticated: OffsetDateTime,
+}
+
+/// Checks id tokens: signature against the pool's published keys, issuer, audience, use, expiry.
+#[async_trait]
+pub trait Tokens: Send + Sync {
+    /// The claims, or `None` for anything but a valid id token.
+    async fn verify(&self, id_token: &str, now: OffsetDateTime) -> Result<Option<Claims>, Unavailable>;
+}
+
+/// Why a bank call did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BankError {
+    /// The bank's verified answer is no: its code (two digits) and text (cleaned, at most 512 characters).
+    #[error("the bank refused: {code} {text}")]
+    Refused {
+        /// Code.
+        code: String,
+        /// Text.
+        text: String,
+    },
+    /// The request surely did not arrive: the connection was not made.
+    #[error("the bank is not reachable")]
+    NotConnected,
+    /// The connection broke, or the answer was an HTTP error: the request may have arrived.
+    #[error("the connection to the bank broke")]
+    Interrupted,
+    /// No answer in time: the request may have arrived.
+    #[error("the bank did not answer in time")]
+    TimedOut,
+    /// The answer cannot be read, or belongs to another request.
+    #[error("the bank's answer cannot be read: {0}")]
+    Unreadable(String),
+    /// A signature of the answer, or its signer's certificate, is not valid.
+    #[error("the signature of the bank's answer is not valid: {0}")]
+    Signature(String),
+    /// Nothing was sent: this value of the caller's cannot go into the bank's message.
+    #[error("not acceptable in the bank's message: {0}")]
+    Field(&'static str),
+    /// Nothing was sent: our own key or configuration is at fault.
+    #[error("the request could not be made: {0}")]
+    NotMade(String),
+}
+
+/// What an enrolment needs.
+pub struct Enrolment<'a> {
+    /// Bank.
+    pub bank: Bank,
+    /// Web Services user id.
+    pub user_id: &'a str,
+    /// Company name for the certificate request.
+    pub company: &'a str,
+    /// The code that the bank gave out: a secret.
+    pub code: &'a Password,
+    /// The new private key, PKCS#8 DER.
+    pub key: &'a Secret,
+}
+
+/// Who calls the bank, with what.
+pub struct BankUser<'a> {
+    /// Bank.
+    pub bank: Bank,
+    /// Web Services user id.
+    pub user_id: &'a str,
+    /// Certificate, DER.
+    pub certificate: &'a [u8],
+    /// Its private key, PKCS#8 DER.
+    pub key: &'a Secret,
+    /// The folder to use, where the bank has folders.
+    pub target_id: Option<&'a str>,
+}
+
+/// A file status of the API: the bank's own words differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileStatus {
+    /// Not yet downloaded.
+    New,
+    /// Downloaded.
+    Downloaded,
+    /// Any.
+    All,
+}
+
+/// A file as the bank lists it (brief 1.4); texts as the bank gave them, the status in the API's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDescriptor {
+    /// File type.
+    pub file_type: String,
+    /// `NEW`, `DLD`, or another word of the bank's.
+    pub status: String,
+    /// ISO 8601 date and time.
+    pub timestamp: String,
+    /// Reference, made by the bank.
+    pub reference: String,
+    /// Service id, may be empty.
+    pub service_id: String,
+    /// Folder.
+    pub target_id: String,
+}
+
+/// What people read in a certificate (brief 1.3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateSummary {
+    /// End of validity.
+    pub expires: OffsetDateTime,
+    /// Common name of the issuer.
+    pub issuer: String,
+    /// Serial number, upper-case hex.
+    pub serial: String,
+}
+
+/// The banks. Every answer was verified before any of it is given out.
+#[async_trait]
+pub trait BankChannel: Send + Sync {
+    /// The bank of this name, if this deployment has it.
+    fn bank(&self, name: &str) -> Option<Bank>;
+    /// Whether user id and code have the shape that the bank gives out; else the name of the wrong one (`WsUserId`, `Code`).
+    fn check_enrolment(&self, bank: Bank, user_id: &str, code: &str) -> Result<(), &'static str>;
+    /// A new private key of the kind that the bank wants, PKCS#8 DER.
+    fn generate_key(&self, bank: Bank) -> Result<Secret, BankError>;
+    /// Gets a certificate for a key: X.509 DER, checked to be for this key and user.
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError>;
+    /// The user's folders.
+    async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError>;
+    /// The bank's list; empty where the bank says that there is nothing.
+    async fn list(
+        &self,
+        user: BankUser<'_>,
+        status: FileStatus,
+        file_type: Option<&str>,
+    ) -> Result<Vec<FileDescriptor>, BankError>;
+    /// A file's bytes as the bank sent them (uncompressed); `None` if the bank has no such file.
+    async fn download(
+        &self,
+        user: BankUser<'_>,
+        file_type: &str,
+        reference: &str,
+    ) -> Result<Option<Vec<u8>>, BankError>;
+    /// Sends a file.
+    async fn upload(&self, user: BankUser<'_>, file_type: &str, file_name: &str, bytes: &[u8])
+    -> Result<(), BankError>;
+    /// What people read in a certificate, DER.
+    fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError>;
+}

@@ -1,0 +1,151 @@
+//! Sealing under data keys: AES-256-GCM, the full identity of what is sealed as associated data, data keys cached by age
+//! and use (R26 to R30).
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use time::{Duration, OffsetDateTime};
+
+use crate::Failure;
+use crate::ports::{Clock, DataKey, KeyContext, Random, Vault};
+use crate::records::KeyId;
+use crate::secret::Secret;
+
+/// Format of sealed bytes: version, length of the wrapped key (two bytes, big endian), wrapped key, nonce, ciphertext.
+const VERSION: u8 = 1;
+/// How long a data key serves, for sealing and for opening.
+const MAX_AGE: Duration = Duration::minutes(15);
+/// How often a data key seals: far below what random nonces allow (2^32).
+const MAX_USES: u32 = 1 << 20;
+/// How many opened data keys are kept.
+const MAX_OPENED: usize = 256;
+
+/// Seals and opens; holds data keys in memory for a while.
+pub struct Sealer {
+    vault: Arc<dyn Vault>,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Default)]
+struct Cache {
+    sealing: HashMap<KeyContext, Cached>,
+    opened: HashMap<(KeyContext, Vec<u8>), (Secret, OffsetDateTime)>,
+}
+
+struct Cached {
+    key: DataKey,
+    since: OffsetDateTime,
+    uses: u32,
+}
+
+impl Sealer {
+    /// A sealer with an empty cache.
+    #[must_use]
+    pub fn new(vault: Arc<dyn Vault>, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
+        Self { vault, clock, random, cache: Mutex::default() }
+    }
+
+    /// Seals bytes that only the same identity opens.
+    pub async fn seal(&self, id: &KeyId, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
+        let key = self.sealing_key(&context(id)).await?;
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce);
+        let mut sealed = header(&key.wrapped)?;
+        sealed.extend_from_slice(&nonce);
+        let mut ciphertext = plaintext.to_vec();
+        cipher(&key.plaintext)?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut ciphertext)
+            .map_err(|_| Failure::Internal("sealing failed".to_owned()))?;
+        sealed.append(&mut ciphertext);
+        Ok(sealed)
+    }
+
+    /// Opens sealed bytes; fails for any identity but the one that they were sealed for.
+    pub async fn open(&self, id: &KeyId, sealed: &[u8]) -> Result<Secret, Failure> {
+        let unreadable = || Failure::Internal("sealed bytes do not open".to_owned());
+        let (wrapped, nonce, ciphertext) = parts(sealed).ok_or_else(unreadable)?;
+        let key = self.opening_key(&context(id), wrapped).await?;
+        let mut plaintext = ciphertext.to_vec();
+        let length = cipher(&key)?
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut plaintext)
+            .map_err(|_| unreadable())?
+            .len();
+        plaintext.truncate(length);
+        Ok(Secret::new(plaintext))
+    }
+
+    async fn sealing_key(&self, context: &KeyContext) -> Result<DataKey, Failure> {
+        let now = self.clock.now();
+        if let Some(cached) = self.lock().sealing.get_mut(context)
+            && now - cached.since < MAX_AGE
+            && cached.uses < MAX_USES
+        {
+            cached.uses += 1;
+            return Ok(cached.key.clone());
+        }
+        let key = self.vault.generate(context).await?;
+        let mut cache = self.lock();
+        cache.remember_opened(context, &key.wrapped, key.plaintext.clone(), now);
+        cache.sealing.insert(context.clone(), Cached { key: key.clone(), since: now, uses: 1 });
+        Ok(key)
+    }
+
+    async fn opening_key(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Failure> {
+        let now = self.clock.now();
+        if let Some((key, since)) = self.lock().opened.get(&(context.clone(), wrapped.to_vec()))
+            && now - *since < MAX_AGE
+        {
+            return Ok(key.clone());
+        }
+        let key = self.vault.open(context, wrapped).await?;
+        self.lock().remember_opened(context, wrapped, key.clone(), now);
+        Ok(key)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Cache {
+    fn remember_opened(&mut self, context: &KeyContext, wrapped: &[u8], key: Secret, now: OffsetDateTime) {
+        self.opened.retain(|_, (_, since)| now - *since < MAX_AGE);
+        self.sealing.retain(|_, cached| now - cached.since < MAX_AGE);
+        if self.opened.len() >= MAX_OPENED {
+            self.opened.clear();
+        }
+        self.opened.insert((context.clone(), wrapped.to_vec()), (key, now));
+    }
+}
+
+fn context(id: &KeyId) -> KeyContext {
+    KeyContext { kind: id.kind, organisation: id.organisation.clone() }
+}
+
+/// Every part with its length before it, so that no two identities have one text.
+fn identity(id: &KeyId) -> Vec<u8> {
+    let parts = ["avain", &id.organisation.0, &id.holder, id.kind.as_str(), &id.id];
+    parts.iter().flat_map(|part| [part.len().to_string().as_bytes(), b":", part.as_bytes()].concat()).collect()
+}
+
+fn header(wrapped: &[u8]) -> Result<Vec<u8>, Failure> {
+    let length = u16::try_from(wrapped.len()).map_err(|_| Failure::Internal("wrapped key too long".to_owned()))?;
+    Ok([&[VERSION], length.to_be_bytes().as_slice(), wrapped].concat())
+}
+
+fn parts(sealed: &[u8]) -> Option<(&[u8], [u8; NONCE_LEN], &[u8])> {
+    let rest = sealed.strip_prefix(&[VERSION])?;
+    let (length, rest) = rest.split_first_chunk::<2>()?;
+    let (wrapped, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+    let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>()?;
+    Some((wrapped, *nonce, ciphertext))
+}
+
+fn cipher(key: &Secret) -> Result<LessSafeKey, Failure> {
+    UnboundKey::new(&AES_256_GCM, key.expose())
+        .map(LessSafeKey::new)
+        .map_err(|_| Failure::Internal("data key has the wrong length".to_owned()))
+}

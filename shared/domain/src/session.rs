@@ -1,0 +1,249 @@
+//! Logging in and out (brief 2.3), and who the caller of an authenticated operation is.
+
+use time::OffsetDateTime;
+
+use crate::challenge::{self, Challenge};
+use crate::lockout::{self, Attempt};
+use crate::names::{Bank, Email, Login, Mode, OrganisationId};
+use crate::organisations::api_key_hash;
+use crate::ports::{BankChannel, Claims, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
+use crate::records::{Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, Stored, Write};
+use crate::secret::Password;
+use crate::service_keys::ServiceKeys;
+use crate::{Context, Failure, audit};
+
+/// The answer to a challenge: what Register, Login and PasswordReset carry.
+pub struct ChallengeAnswer<'a> {
+    /// Account and mode.
+    pub login: &'a Login,
+    /// The challenge, verbatim.
+    pub challenge: &'a str,
+    /// RSA-OAEP of `password||timestamp`; `None` if it was not even base64.
+    pub encrypted: Option<&'a [u8]>,
+}
+
+/// Logs in with a password: two store transactions, one call of the user pool.
+pub async fn login(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    keys: &ServiceKeys,
+    answer: ChallengeAnswer<'_>,
+) -> Result<SignIn, Failure> {
+    let (attempt, password) = open_answer(context, store, keys, &answer).await?;
+    let Some(password) = password else { return Err(attempt.failed()) };
+    let step = match identity.sign_in(answer.login, &password).await {
+        Ok(step) => step,
+        Err(IdentityError::WrongCredentials) => return Err(attempt.failed()),
+        Err(error) => return Err(error.into()),
+    };
+    attempt.succeeded(store, logged_in(context, answer.login, &step)).await?;
+    Ok(step)
+}
+
+/// Answers the second factor: one store transaction when that logs in, one call of the user pool.
+pub async fn answer_sms(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    login: &Login,
+    session: &str,
+    code: &str,
+) -> Result<SignIn, Failure> {
+    let step = identity.answer_sms(login, session, code).await?;
+    let writes = logged_in(context, login, &step);
+    if !writes.is_empty() {
+        store.commit(writes).await?;
+    }
+    Ok(step)
+}
+
+/// Ends every session of the login at once: the account's record refuses its tokens from now on, the pool forgets them.
+pub async fn logout(
+    context: Context<'_>,
+    store: &dyn Store,
+    identity: &dyn Identity,
+    caller: &Caller,
+    login: &Login,
+) -> Result<(), Failure> {
+    if caller.login != *login {
+        return Err(Failure::WrongMode);
+    }
+    let mode = ModeRecord { tokens_valid_from: Some(next_second(context.now())), ..caller.mode.record.clone() };
+    let event = audit::completed(context, &caller.account.organisation, login, "session.logout", login.mode.as_str());
+    store.commit(vec![Write::Replace(Record::Mode(mode), caller.mode.version), event]).await?;
+    Ok(identity.sign_out(login).await?)
+}
+
+/// Tokens carry whole seconds, and one issued in this very second must die too; a login in the second of the logout has
+/// to be repeated.
+fn next_second(now: OffsetDateTime) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(now.unix_timestamp() + 1).unwrap_or(now)
+}
+
+/// Spends the challenge, counts the attempt, and opens the password: `None` where anything was wrong with either.
+pub(crate) async fn open_answer(
+    context: Context<'_>,
+    store: &dyn Store,
+    keys: &ServiceKeys,
+    answer: &ChallengeAnswer<'_>,
+) -> Result<(Attempt, Option<Password>), Failure> {
+    let now = context.now();
+    let challenge = challenge::check(now, keys, answer.login, answer.challenge);
+    let attempt = lockout::begin(store, now, answer.login, challenge.as_ref()).await?;
+    let password = challenge.filter(|_| attempt.challenge_good).and_then(|it| decrypt(keys, &it, answer.encrypted?));
+    Ok((attempt, password))
+}
+
+fn decrypt(keys: &ServiceKeys, challenge: &Challenge, encrypted: &[u8]) -> Option<Password> {
+    let (password, timestamp) = keys.open_password(encrypted)?;
+    (timestamp == challenge.milliseconds).then_some(password)
+}
+
+fn logged_in(context: Context<'_>, login: &Login, step: &SignIn) -> Vec<Write> {
+    match step {
+        SignIn::Done(TokenSet { organisation, .. }) => {
+            vec![audit::completed(context, organisation, login, "session.login", login.mode.as_str())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Which modes may call an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Modes {
+    /// Either.
+    Both,
+    /// This one.
+    Only(Mode),
+}
+
+/// A caller whose token is genuine, before its account was read.
+pub struct Visitor {
+    claims: Claims,
+    api_key_hash: String,
+    modes: Modes,
+}
+
+impl Visitor {
+    /// Checks the token. The API key is compared when the account is at hand.
+    pub async fn identify(
+        context: Context<'_>,
+        tokens: &dyn Tokens,
+        id_token: Option<&str>,
+        api_key: Option<&str>,
+        modes: Modes,
+    ) -> Result<Self, Failure> {
+        let claims = tokens.verify(id_token.ok_or(Failure::Unauthorized)?, context.now()).await?;
+        let claims = claims.ok_or(Failure::Unauthorized)?;
+        Ok(Self { claims, api_key_hash: api_key.map(api_key_hash).unwrap_or_default(), modes })
+    }
+
+    /// The account that the token names.
+    #[must_use]
+    pub fn email(&self) -> &Email {
+        &self.claims.login.email
+    }
+
+    /// What [`Visitor::enter_with`] needs at least.
+    #[must_use]
+    pub fn keys(&self) -> Vec<Key> {
+        vec![Key::Account(self.claims.login.email.clone()), Key::Mode(self.claims.login.clone())]
+    }
+
+    /// Reads the account's partition (one read) and admits the caller.
+    pub async fn enter(self, store: &dyn Store) -> Result<Caller, Failure> {
+        let records = store.account(self.email()).await?;
+        self.enter_with(records)
+    }
+
+    /// Admits the caller by the records that were read: the token is not revoked, the API key is the account's, the mode
+    /// may do this.
+    pub fn enter_with(self, records: Vec<Stored>) -> Result<Caller, Failure> {
+        let Claims { login, organisation, issued, .. } = self.claims;
+        let holdings = Holdings::of(records, &login);
+        let (Some(account), Some(mode)) = (holdings.account, holdings.mode) else { return Err(Failure::Unauthorized) };
+        let revoked = mode.record.tokens_valid_from.is_some_and(|from| issued < from);
+        if revoked || account.organisation != organisation {
+            return Err(Failure::Unauthorized);
+        }
+        if account.api_key_hash != self.api_key_hash {
+            return Err(Failure::InvalidApiKey);
+        }
+        if let Modes::Only(only) = self.modes
+            && only != login.mode
+        {
+            return Err(Failure::WrongMode);
+        }
+        Ok(Caller { login, account, mode, certificates: holdings.certificates, pgp_keys: holdings.pgp_keys })
+    }
+}
+
+/// An admitted caller with what was read of its account.
+pub struct Caller {
+    /// Account and mode.
+    pub login: Login,
+    /// The account.
+    pub account: Account,
+    /// The mode's record.
+    pub mode: Stored<ModeRecord>,
+    /// Bank certificates.
+    pub certificates: Vec<Stored<BankCertificate>>,
+    /// PGP keys, by time of registration.
+    pub pgp_keys: Vec<Stored<PgpKey>>,
+}
+
+impl Caller {
+    /// The bank of this name, if this deployment has it and the organisation's service agreement allows it (decision 10).
+    pub fn bank(&self, banks: &dyn BankChannel, name: &str) -> Result<Bank, Failure> {
+        let known = Bank::parse(name).ok_or(Failure::UnknownBank)?;
+        let bank = banks.bank(name).ok_or(match known {
+            Bank::SIMULATOR => Failure::NoSimulator,
+            _ => Failure::UnknownBank,
+        })?;
+        match self.account.agreement {
+            Agreement::Active => Ok(bank),
+            Agreement::Test if bank == Bank::SIMULATOR => Ok(bank),
+            Agreement::Test | Agreement::Suspended => Err(Failure::NoAgreement),
+        }
+    }
+
+    /// The account's certificate record for the bank, in whatever state.
+    #[must_use]
+    pub fn certificate(&self, bank: Bank) -> Option<&Stored<BankCertificate>> {
+        self.certificates.iter().find(|it| it.record.bank == bank)
+    }
+
+    /// The organisation.
+    #[must_use]
+    pub fn organisation(&self) -> &OrganisationId {
+        &self.account.organisation
+    }
+}
+
+/// The records of one account, sorted out.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    pub(crate) account: Option<Account>,
+    pub(crate) mode: Option<Stored<ModeRecord>>,
+    pub(crate) certificates: Vec<Stored<BankCertificate>>,
+    pub(crate) pgp_keys: Vec<Stored<PgpKey>>,
+}
+
+impl Holdings {
+    /// Of the modes, the one of this login.
+    pub(crate) fn of(records: Vec<Stored>, login: &Login) -> Self {
+        let mut holdings = Self::default();
+        for Stored { record, version } in records {
+            match record {
+                Record::Account(record) => holdings.account = Some(record),
+                Record::Mode(record) if record.login == *login => holdings.mode = Some(Stored { record, version }),
+                Record::Certificate(record) => holdings.certificates.push(Stored { record, version }),
+                Record::PgpKey(record) => holdings.pgp_keys.push(Stored { record, version }),
+                _ => {}
+            }
+        }
+        holdings.pgp_keys.sort_by_key(|it| it.record.created);
+        holdings
+    }
+}

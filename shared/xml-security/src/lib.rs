@@ -1,0 +1,26 @@
+//! XML signature and WS-Security for the banks' Web Services channel: canonicalisation comes from a library, the rest is
+//! narrow and strict.
+//!
+//! What is refused, always: a document type, an entity, two elements with one id, a prefix declared as nothing, a
+//! signature whose covered element is not the element that is used, a part of `ds:Signature` or an algorithm that is not
+//! listed here and in the [`Policy`]. A verified signature names a signer; [`certificate::verify_chain`] says whether to
+//! trust it.
+
+pub mod certificate;
+pub mod document;
+pub mod enveloped;
+pub mod policy;
+pub mod soap;
+
+mod encoding;
+mod error;
+mod public_key;
+mod signature;
+mod signing_key;
+mod splice;
+mod template;
+
+pub use document::{Document, Element};
+pub use error::Error;
+pub use policy::Policy;
+pub use signing_key::SigningKey;
