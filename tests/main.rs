@@ -1,1 +1,5 @@
-//! End-to-end tests over HTTP.
+//! End-to-end tests over HTTP: the whole service, the real store, the simulated banks.
+
+mod calls;
+mod support;
+mod whole_story;

@@ -62,7 +62,8 @@ impl Transport for Http {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
         let failed = |error: &dyn std::fmt::Display| ClientError::Transport(error.to_string());
         let (mut parts, body) = request.into_parts();
-        parts.uri = format!("{}{}", self.base, parts.uri).parse().map_err(|error: http::uri::InvalidUri| failed(&error))?;
+        parts.uri =
+            format!("{}{}", self.base, parts.uri).parse().map_err(|error: http::uri::InvalidUri| failed(&error))?;
         let response =
             self.client.request(Request::from_parts(parts, Full::new(body))).await.map_err(|error| failed(&error))?;
         let (parts, body) = response.into_parts();
@@ -105,7 +106,12 @@ pub async fn call(transport: &dyn Transport, call: Call<'_>) -> Result<Value, Cl
         return Ok(body);
     }
     let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
-    Err(ClientError::Refused { operation: operation.name, status, code: text("ResponseCode"), text: text("ResponseText") })
+    Err(ClientError::Refused {
+        operation: operation.name,
+        status,
+        code: text("ResponseCode"),
+        text: text("ResponseText"),
+    })
 }
 
 /// The HTTP request of a call.

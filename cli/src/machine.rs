@@ -1,11 +1,11 @@
 //! The whole service on one machine: the ports on a data directory, and the simulated banks.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use avain_adapters_local::clock::SystemClock;
-use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::directory::{self, DataDirectory};
 use avain_adapters_local::outbox::{Message, Outbox};
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
@@ -85,33 +85,65 @@ impl Settings {
     }
 }
 
-/// A started machine. The simulated banks end with it.
+/// The simulated banks, serving on a loopback port; they end when dropped.
+pub struct Banks {
+    /// The banks themselves.
+    pub simulator: Simulator,
+    /// `http://127.0.0.1:PORT`.
+    pub base: String,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Banks {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Banks {
+    /// Opens them in the data directory, and puts their roots where [`DataDirectory::simulated_banks`] finds them.
+    pub async fn start(data: &Path, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let mut config = Config::in_folder(data.join("simulator"), Arc::new(move || clock.now()));
+        config.environment = Environment::Test;
+        let simulator = Simulator::open(&config)?;
+        for bank in BankKey::ALL {
+            let path = directory::bank_root(data, bank.as_str());
+            let failed = || StartError::io(path.display().to_string());
+            std::fs::create_dir_all(path.parent().unwrap_or(data)).map_err(failed())?;
+            std::fs::write(&path, simulator.root_pem(bank)?).map_err(failed())?;
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError::io("the banks' port"))?;
+        let address = listener.local_addr().map_err(StartError::io("the banks' port"))?;
+        let serving = simulator.clone();
+        let task = tokio::spawn(async move {
+            if let Err(error) = serving.serve(listener).await {
+                tracing::error!(%error, "the simulated banks ended");
+            }
+        });
+        Ok(Self { simulator, base: format!("http://{address}"), task })
+    }
+}
+
+/// A started machine.
 pub struct Machine {
     /// Every port.
     pub deps: Deps,
     /// Codes.
     pub outbox: Arc<Outbox>,
     /// The banks.
-    pub simulator: Simulator,
+    pub banks: Banks,
     /// The public key that clients encrypt passwords with, PEM.
     pub password_key: String,
     /// Whether codes may be asked for.
     pub dev: bool,
-    banks: JoinHandle<()>,
-}
-
-impl Drop for Machine {
-    fn drop(&mut self) {
-        self.banks.abort();
-    }
 }
 
 impl Machine {
-    /// Opens the data directory, starts the simulated banks on a loopback port, and wires every port.
+    /// Opens the data directory, starts the simulated banks, and wires every port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         let Settings { data, clock, random, dev, observer, password_cost, bank_wait } = settings;
         let directory = DataDirectory::open(&data, Arc::clone(&clock), Arc::clone(&random))?;
-        let (simulator, base, banks) = start_banks(&directory, Arc::clone(&clock)).await?;
+        let banks = Banks::start(&data, Arc::clone(&clock)).await?;
 
         let mut outbox = directory.outbox()?;
         if dev {
@@ -132,32 +164,7 @@ impl Machine {
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
-            .with_banks(Arc::new(directory.simulated_banks(&base, bank_wait)?));
-        Ok(Self { deps, outbox, simulator, password_key, dev, banks })
+            .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?));
+        Ok(Self { deps, outbox, banks, password_key, dev })
     }
-}
-
-async fn start_banks(
-    directory: &DataDirectory,
-    clock: Arc<dyn Clock>,
-) -> Result<(Simulator, String, JoinHandle<()>), StartError> {
-    let mut config = Config::in_folder(directory.path().join("simulator"), Arc::new(move || clock.now()));
-    config.environment = Environment::Test;
-    let simulator = Simulator::open(&config)?;
-    for bank in BankKey::ALL {
-        let path = directory.bank_root(bank.as_str());
-        let folder = path.parent().unwrap_or(directory.path());
-        let failed = || StartError::io(path.display().to_string());
-        std::fs::create_dir_all(folder).map_err(failed())?;
-        std::fs::write(&path, simulator.root_pem(bank)?).map_err(failed())?;
-    }
-    let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError::io("the banks' port"))?;
-    let address = listener.local_addr().map_err(StartError::io("the banks' port"))?;
-    let serving = simulator.clone();
-    let banks = tokio::spawn(async move {
-        if let Err(error) = serving.serve(listener).await {
-            tracing::error!(%error, "the simulated banks ended");
-        }
-    });
-    Ok((simulator, format!("http://{address}"), banks))
 }

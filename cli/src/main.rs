@@ -91,7 +91,12 @@ fn loopback_only(listen: &str) -> Result<(), StartError> {
 fn announce(server: &Server, key_path: &Path, dev: bool) {
     let mut out = std::io::stdout();
     let _ = writeln!(out, "Base address: {}/v2", server.base());
-    let _ = writeln!(out, "Passwords are encrypted with this key ({}):\n{}", key_path.display(), server.machine.password_key);
+    let _ = writeln!(
+        out,
+        "Passwords are encrypted with this key ({}):\n{}",
+        key_path.display(),
+        server.machine.password_key
+    );
     if dev {
         let _ = writeln!(out, "DEVELOPMENT: codes are shown here and answered at {}/dev/outbox", server.base());
     }

@@ -38,7 +38,8 @@ impl Drop for Server {
 impl Server {
     /// Serves the machine at this address.
     pub async fn start(machine: Machine, address: &str) -> Result<Self, StartError> {
-        let listener = TcpListener::bind(address).await.map_err(StartError::io(format!("cannot listen at {address}")))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(StartError::io(format!("cannot listen at {address}")))?;
         let address = listener.local_addr().map_err(StartError::io("the listener"))?;
         let machine = Arc::new(machine);
         let router = Router::new().fallback(handle).with_state(Arc::clone(&machine));

@@ -3,12 +3,12 @@
 
 mod signer;
 
+use async_trait::async_trait;
+use avain_api::Operation;
 use avain_api::operations::{
     DOWNLOAD_FILE, ENROLL_CERT, INIT_LOGIN, INIT_REGISTER, LIST_CERTS, LIST_FILES, LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT,
     REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
 };
-use async_trait::async_trait;
-use avain_api::Operation;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

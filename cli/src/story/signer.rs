@@ -27,16 +27,20 @@ impl Signer {
 
     /// The public key, ASCII armor.
     pub fn public_key(&self) -> Result<String, ClientError> {
-        SignedPublicKey::from(self.0.clone())
-            .to_armored_string(ArmorOptions::default())
-            .map_err(|error| failed(&error))
+        SignedPublicKey::from(self.0.clone()).to_armored_string(ArmorOptions::default()).map_err(|error| failed(&error))
     }
 
     /// A detached signature over the bytes, ASCII armor.
     pub fn sign(&self, bytes: &[u8]) -> Result<String, ClientError> {
-        DetachedSignature::sign_binary_data(OsRng, &self.0.primary_key, &Password::empty(), HashAlgorithm::Sha512, bytes)
-            .and_then(|signature| signature.to_armored_string(ArmorOptions::default()))
-            .map_err(|error| failed(&error))
+        DetachedSignature::sign_binary_data(
+            OsRng,
+            &self.0.primary_key,
+            &Password::empty(),
+            HashAlgorithm::Sha512,
+            bytes,
+        )
+        .and_then(|signature| signature.to_armored_string(ArmorOptions::default()))
+        .map_err(|error| failed(&error))
     }
 }
 

@@ -15,8 +15,8 @@ use avain_domain::ports::{
     BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Random,
 };
 use avain_domain::secret::Secret;
-use avain_xml_security::certificate::{Roots, summary};
 use avain_xml_security::SigningKey;
+use avain_xml_security::certificate::{Roots, summary};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -76,7 +76,8 @@ impl HttpBanks {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_connect_timeout(Some(wait / 2));
-        let connector = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
+        let connector =
+            HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(http);
         // A connection serves one request: of a kept one that breaks nobody could say whether the request arrived.
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
@@ -208,8 +209,7 @@ impl BankChannel for HttpBanks {
             FileStatus::All => Status::All,
         };
         let list = FileList { status, target_id: user.target_id, file_type, from: None, to: None };
-        let build =
-            |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.file_list(stamp, key, &list);
+        let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.file_list(stamp, key, &list);
         let files = self.ask(user, self.wait, build, answer::file_list).await?;
         Ok(files.into_iter().map(descriptor).collect())
     }

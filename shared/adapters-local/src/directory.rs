@@ -47,22 +47,22 @@ impl DataDirectory {
         Ok(Self { path: path.to_owned(), embedded, vault, clock, random })
     }
 
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The records.
     #[must_use]
     pub fn store(&self) -> Arc<dyn Store> {
         Arc::new(DynamoStore::new(self.embedded.client(), TABLE.to_owned(), Arc::clone(&self.random)))
     }
 
+    /// The root of all sealing.
+    #[must_use]
+    pub fn vault(&self) -> Arc<dyn Vault> {
+        Arc::clone(&self.vault)
+    }
+
     /// Sealing under the root key.
     #[must_use]
     pub fn sealer(&self) -> Arc<Sealer> {
-        Arc::new(Sealer::new(Arc::clone(&self.vault), Arc::clone(&self.clock), Arc::clone(&self.random)))
+        Arc::new(Sealer::new(self.vault(), Arc::clone(&self.clock), Arc::clone(&self.random)))
     }
 
     /// Sealed files.
@@ -79,7 +79,7 @@ impl DataDirectory {
     pub async fn pool(&self, outbox: Arc<Outbox>, password_cost: PasswordCost) -> Result<UserPool, Error> {
         UserPool::open(PoolParts {
             database: self.embedded.database().clone(),
-            vault: Arc::clone(&self.vault),
+            vault: self.vault(),
             outbox,
             clock: Arc::clone(&self.clock),
             random: Arc::clone(&self.random),
@@ -87,12 +87,6 @@ impl DataDirectory {
             password_cost,
         })
         .await
-    }
-
-    /// Where the root of a simulated bank lies.
-    #[must_use]
-    pub fn bank_root(&self, bank: &str) -> PathBuf {
-        self.path.join("banks").join(format!("{bank}.pem"))
     }
 
     /// The banks `simulator` and `nordea`, both played by a simulator at this base address (`http://127.0.0.1:PORT`).
@@ -103,7 +97,7 @@ impl DataDirectory {
     }
 
     fn simulated(&self, profile: &'static Profile, base: &str) -> Result<Contract, Error> {
-        let path = self.bank_root(profile.bank);
+        let path = bank_root(&self.path, profile.bank);
         let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
         let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
@@ -111,4 +105,10 @@ impl DataDirectory {
             Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
         Ok(Contract { profile, endpoints, roots, environment: Environment::Test })
     }
+}
+
+/// Where the root of a simulated bank lies in a data directory.
+#[must_use]
+pub fn bank_root(data: &Path, bank: &str) -> PathBuf {
+    data.join("banks").join(format!("{bank}.pem"))
 }

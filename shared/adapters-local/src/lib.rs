@@ -1,6 +1,6 @@
 //! The ports on one machine: a root key file, a user pool with its outbox, a folder of blobs, and the embedded store.
 //!
-//! One process owns a data directory. Nothing here speaks to a network.
+//! One process owns a data directory.
 
 pub mod blobs;
 pub mod clock;

@@ -24,12 +24,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// Nothing is read yet.
     #[must_use]
-    pub fn new(
-        operation: &'a Operation,
-        deps: &'a Deps,
-        request_id: &'a str,
-        request: &'a Request<Bytes>,
-    ) -> Self {
+    pub fn new(operation: &'a Operation, deps: &'a Deps, request_id: &'a str, request: &'a Request<Bytes>) -> Self {
         Self { operation, deps, request_id, request }
     }
 

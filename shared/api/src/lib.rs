@@ -20,12 +20,7 @@ pub use operations::Operation;
 pub const MAX_BODY: usize = 5 * 1024 * 1024 + 512 * 1024;
 
 /// Runs an operation on a request. The request id names the request in the answer of a failure, in the log and in audit.
-pub async fn answer(
-    operation: &Operation,
-    deps: &Deps,
-    request_id: &str,
-    request: &Request<Bytes>,
-) -> Response<Bytes> {
+pub async fn answer(operation: &Operation, deps: &Deps, request_id: &str, request: &Request<Bytes>) -> Response<Bytes> {
     let call = Call::new(operation, deps, request_id, request);
     let outcome = if request.body().len() > MAX_BODY {
         Err(avain_domain::Failure::TooLarge { limit: MAX_BODY })

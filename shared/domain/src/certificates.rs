@@ -74,7 +74,8 @@ pub async fn enrol(
         outcome => outcome?,
     }
 
-    let enrolment = Enrolment { bank, user_id: request.user_id, company: request.company, code: &request.code, key: &key };
+    let enrolment =
+        Enrolment { bank, user_id: request.user_id, company: request.company, code: &request.code, key: &key };
     let certificate = match banks.enrol(enrolment).await {
         Ok(certificate) => certificate,
         Err(error) => {
@@ -93,13 +94,11 @@ pub async fn enrol(
         }
     };
     // Where this fails, the certificate is usable all the same, and the first use asks again.
-    let user =
-        BankUser { bank, user_id: request.user_id, certificate: &certificate, key: &key, target_id: None };
+    let user = BankUser { bank, user_id: request.user_id, certificate: &certificate, key: &key, target_id: None };
     let target_ids = banks.target_ids(user).await.unwrap_or_default();
 
     let active = BankCertificate { state: CertificateState::Active { certificate, target_ids }, ..pending };
-    let event =
-        audit::completed(context, caller.organisation(), &caller.login, "certificate.enrol", bank.as_str());
+    let event = audit::completed(context, caller.organisation(), &caller.login, "certificate.enrol", bank.as_str());
     Ok(store.commit(vec![Write::Replace(Record::Certificate(active), version), event]).await?)
 }
 

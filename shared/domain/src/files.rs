@@ -88,15 +88,8 @@ pub async fn upload(desk: Desk<'_>, caller: &Caller, request: UploadRequest<'_>)
         Err(BankError::Refused { code, .. }) => Some(code.as_str()),
         Err(_) => None,
     };
-    let event = audit::answered(
-        desk.context,
-        caller.organisation(),
-        &caller.login,
-        "file.upload",
-        outcome,
-        &upload.id,
-        code,
-    );
+    let event =
+        audit::answered(desk.context, caller.organisation(), &caller.login, "file.upload", outcome, &upload.id, code);
     let record = Record::Upload(Upload { state, ..upload });
     desk.store.commit(vec![Write::Replace(record, version), event]).await?;
     Ok(sent?)
@@ -116,15 +109,7 @@ fn authorise(context: Context<'_>, caller: &Caller, request: &UploadRequest<'_>)
 /// decides: bytes that never left may be sent again, everything else has its recorded answer.
 async fn journal_sending(desk: Desk<'_>, caller: &Caller, upload: &Upload) -> Result<Option<u64>, Failure> {
     let started = || {
-        audit::answered(
-            desk.context,
-            caller.organisation(),
-            &caller.login,
-            "file.upload",
-            "started",
-            &upload.id,
-            None,
-        )
+        audit::answered(desk.context, caller.organisation(), &caller.login, "file.upload", "started", &upload.id, None)
     };
     let record = Record::Upload(upload.clone());
     let Err(conflict) = desk.store.commit(vec![Write::Insert(record.clone()), started()]).await else {

@@ -36,8 +36,7 @@ pub(crate) fn create(context: Context<'_>, company: &str, owner: &Email) -> (Org
     };
     let key = api_key(context.random);
     let record = ApiKey { hash: api_key_hash(&key), organisation: organisation.id.clone() };
-    let writes =
-        vec![Write::Insert(Record::Organisation(organisation.clone())), Write::Insert(Record::ApiKey(record))];
+    let writes = vec![Write::Insert(Record::Organisation(organisation.clone())), Write::Insert(Record::ApiKey(record))];
     (organisation, key, writes)
 }
 

@@ -320,11 +320,13 @@ fn only_what_the_owner_signed_is_kept() {
     assert_eq!(format!("{alone:?}"), format!("PublicKey {{ fingerprint: \"{fingerprint}\", .. }}"));
 }
 
-/// A key of version 4 and one of version 6 (RFC 9580), primary key and signing subkey, with a signature by each of the two.
-static MADE_HERE: LazyLock<Vec<(SignedSecretKey, PublicKey, Vec<Vec<u8>>)>> =
-    LazyLock::new(|| [KeyVersion::V4, KeyVersion::V6].map(made_here).to_vec());
+/// A key, what is registered of it, and binary signatures by it over `DATA`.
+type Made = (SignedSecretKey, PublicKey, Vec<Vec<u8>>);
 
-fn made_here(version: KeyVersion) -> (SignedSecretKey, PublicKey, Vec<Vec<u8>>) {
+/// A key of version 4 and one of version 6 (RFC 9580), primary key and signing subkey, with a signature by each of the two.
+static MADE_HERE: LazyLock<Vec<Made>> = LazyLock::new(|| [KeyVersion::V4, KeyVersion::V6].map(made_here).to_vec());
+
+fn made_here(version: KeyVersion) -> Made {
     let legacy = version == KeyVersion::V4;
     let signing = if legacy { KeyType::Ed25519Legacy } else { KeyType::Ed25519 };
     let mut subkeys = Vec::new();

@@ -92,7 +92,6 @@ fn salt(random: &dyn Random) -> argon2::password_hash::Result<SaltString> {
 }
 
 /// These errors speak of parameters and formats, never of the password.
-#[expect(clippy::needless_pass_by_value, reason = "given to map_err by name")]
 fn failed(error: argon2::password_hash::Error) -> Unavailable {
     Unavailable(format!("a password could not be hashed: {error}"))
 }

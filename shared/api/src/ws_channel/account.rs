@@ -1,8 +1,8 @@
 //! Registration and verification (brief 1.1).
 
+use avain_domain::Failure;
 use avain_domain::account::{self, Registration};
 use avain_domain::session::ChallengeAnswer;
-use avain_domain::Failure;
 use serde_json::json;
 
 use super::session::challenge_answer;

@@ -57,9 +57,7 @@ fn connection(listed: &Listed) -> Value {
 
 /// As OpenSSL prints it: `Oct 28 06:30:08 2017 GMT`, the day padded with a blank.
 fn openssl_time(at: OffsetDateTime) -> String {
-    let form = format_description!(
-        "[month repr:short] [day padding:space] [hour]:[minute]:[second] [year] GMT"
-    );
+    let form = format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second] [year] GMT");
     at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
 }
 

@@ -46,10 +46,9 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::NotFound => (404, "Not found".to_owned()),
         Failure::NoCertificate => (404, "No certificate(s) for this bank,".to_owned()),
         Failure::Exists(text) => (409, (*text).to_owned()),
-        Failure::NoSignature => (
-            400,
-            "No signatures found. File upload requires PGP authorize key detached signature(s).".to_owned(),
-        ),
+        Failure::NoSignature => {
+            (400, "No signatures found. File upload requires PGP authorize key detached signature(s).".to_owned())
+        }
         Failure::SignaturesFailed => (400, "All signature verification(s) failed".to_owned()),
         Failure::Unresolved(id) => (409, format!("Earlier upload of these bytes is unresolved: {id}")),
         Failure::TooLarge { limit } => (413, format!("Content too large: {limit}")),

@@ -1,8 +1,8 @@
 //! Files (brief 1.4).
 
+use avain_domain::Failure;
 use avain_domain::files::{self, Desk, DownloadRequest, DownloadVisit, UploadRequest};
 use avain_domain::ports::{FileDescriptor, FileStatus};
-use avain_domain::Failure;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

@@ -34,8 +34,7 @@ pub(crate) fn login_mfa<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
         let (login, body, deps) = (call.login()?, call.body()?, call.deps());
         let (session, code) = (body.text("Session")?, body.text("Code")?);
-        let step =
-            session::answer_sms(call.context(), deps.store()?, deps.identity()?, &login, session, code).await?;
+        let step = session::answer_sms(call.context(), deps.store()?, deps.identity()?, &login, session, code).await?;
         Ok(sign_in(&step))
     })
 }
@@ -56,9 +55,7 @@ pub(crate) fn challenge_answer(body: &Body) -> Result<(&str, Option<Vec<u8>>), a
 
 fn sign_in(step: &SignIn) -> Value {
     match step {
-        SignIn::VerifyPhone => {
-            success("User authentication failed. Verify phone number with received SMS.", json!({}))
-        }
+        SignIn::VerifyPhone => success("User authentication failed. Verify phone number with received SMS.", json!({})),
         SignIn::SmsCode { session } => {
             success("Give SMS code", json!({ "Session": session, "ChallengeName": "SMS_MFA" }))
         }
