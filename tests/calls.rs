@@ -1,1 +1,272 @@
+//! Calls per operation, counted at the ports: round trips are what an operation costs when deployed. The golden file is the
+//! budget; `AVAIN_BLESS=1` writes it anew.
 
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use avain::client::{ClientError, Credentials, Transport};
+use avain::machine::Banks;
+use avain::story::{Company, Signer, Story, credentials, payment, text};
+use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::outbox::Outbox;
+use avain_adapters_local::pool::PasswordCost;
+use avain_adapters_local::random::SystemRandom;
+use avain_api::Deps;
+use avain_api::operations::INIT_LOGIN;
+use avain_api::route::{Route, find};
+use avain_domain::names::{Bank, Email, Login};
+use avain_domain::ports::{
+    BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment,
+    FileDescriptor, FileStatus, Identity, IdentityError, KeyContext, NewUser, Random, SignIn, Store, Unavailable,
+    Vault,
+};
+use avain_domain::records::{Key, Stored, Write};
+use avain_domain::seal::Sealer;
+use avain_domain::secret::{Password, Secret};
+use avain_domain::service_keys::ServiceKeys;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::support::OutboxCodes;
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/calls.txt");
+
+#[tokio::test]
+async fn calls_per_operation_are_the_golden_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let directory = DataDirectory::open(folder.path(), Arc::clone(&clock), Arc::clone(&random)).unwrap();
+    let banks = Banks::start(folder.path(), Arc::clone(&clock)).await.unwrap();
+    let outbox = Arc::new(Outbox::in_memory());
+    let cost = PasswordCost::new(8, 1, 1, None).unwrap();
+    let pool = directory.pool(Arc::clone(&outbox), cost).await.unwrap();
+    let count = Arc::new(Count::default());
+    let store: Arc<dyn Store> = Arc::new(Counted { count: Arc::clone(&count), inner: directory.store() });
+    let vault = Arc::new(Counted { count: Arc::clone(&count), inner: directory.vault() });
+    let sealer = Arc::new(Sealer::new(vault, Arc::clone(&clock), Arc::clone(&random)));
+    let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await.unwrap();
+    let password_key = service_keys.password_key_pem();
+    let channel: Arc<dyn BankChannel> = Arc::new(directory.simulated_banks(&banks.base, Duration::from_secs(10)).unwrap());
+    let deps = Deps::new(clock, random)
+        .with_store(store)
+        .with_tokens(Arc::new(pool.tokens()))
+        .with_identity(Arc::new(Counted { count: Arc::clone(&count), inner: Arc::new(pool) as Arc<dyn Identity> }))
+        .with_service_keys(Arc::new(service_keys))
+        .with_sealer(sealer)
+        .with_blobs(Arc::new(Counted { count: Arc::clone(&count), inner: directory.blobs().unwrap() }))
+        .with_banks(Arc::new(Counted { count: Arc::clone(&count), inner: channel }));
+
+    let inside = Inside { deps, count, lines: Mutex::default() };
+    let codes = OutboxCodes::new(outbox);
+    let company = Company::example("count@example.com");
+    play(&Story { transport: &inside, codes: &codes, password_key: &password_key, company }, &inside).await;
+
+    let mut table = String::from("operation R W O K I B\n");
+    for line in inside.lines.lock().unwrap().iter() {
+        writeln!(table, "{line}").unwrap();
+    }
+    if std::env::var("AVAIN_BLESS").is_ok() {
+        std::fs::write(GOLDEN, &table).unwrap();
+    }
+    assert_eq!(table, std::fs::read_to_string(GOLDEN).unwrap(), "AVAIN_BLESS=1 writes the golden file anew");
+}
+
+/// The story, with a name for each call that is to be counted. What a process keeps in memory has been used before.
+async fn play(story: &Story<'_>, inside: &Inside) {
+    let admin = open(story, inside, "admin", "0").await;
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    let key = signer.public_key().unwrap();
+    inside.named("UploadKey", story.upload_key(&admin, &key, "authorize")).await;
+    inside.named("ListKeys", story.keys(&admin)).await;
+    let enrol = story.enrol(&admin, "simulator", "1000038023", "Demo-Code-2026-0001");
+    inside.named("EnrollCert", enrol).await;
+    inside.named("ListCerts", story.certificates(&admin)).await;
+    let data = open(story, inside, "data", &admin.api_key).await;
+
+    let statement = inside.named("ListFiles", story.files(&data, "simulator", "NEW")).await;
+    story.download(&data, "simulator", &statement[0]).await.unwrap();
+    let file = payment("MSG-1", &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    let upload = || story.upload(&data, "simulator", "pain.001.001.09", file.as_bytes(), &signature);
+    inside.named("UploadFile", upload()).await;
+    inside.named("UploadFile (same bytes again)", upload()).await;
+    let new = story.files(&data, "simulator", "NEW").await.unwrap();
+    inside.named("DownloadFile (first time)", story.download(&data, "simulator", &new[0])).await;
+    inside.named("DownloadFile (again)", story.download(&data, "simulator", &new[0])).await;
+    inside.named("Logout", story.log_out("data", &data)).await;
+}
+
+/// Registers a mode and logs it in; its calls are counted one by one.
+async fn open(story: &Story<'_>, inside: &Inside, mode: &str, api_key: &str) -> Credentials {
+    let name = |operation: &str| format!("{operation} ({mode})");
+    inside.named(&name("InitLogin"), story.answer_challenge(&INIT_LOGIN, mode)).await;
+    inside.named(&name("Register"), story.register(mode, api_key)).await;
+    inside.named(&name("VerifyPhone"), story.verify_phone(mode)).await;
+    let first = story.log_in(mode).await.unwrap();
+    let token = text(&first, "AccessToken").unwrap();
+    inside.named(&name("VerifyEmail"), story.verify_email(mode, &token)).await;
+    let mut answer = inside.named(&name("Login"), story.password(mode)).await;
+    if let Some(session) = answer["Session"].as_str().map(str::to_owned) {
+        answer = inside.named(&name("LoginMFA"), story.second_factor(&session)).await;
+    }
+    credentials(&answer).unwrap()
+}
+
+/// The service without HTTP around it: what is counted is what one call does.
+struct Inside {
+    deps: Deps,
+    count: Arc<Count>,
+    lines: Mutex<Vec<String>>,
+}
+
+impl Inside {
+    async fn named<T>(&self, name: &str, call: impl Future<Output = Result<T, ClientError>>) -> T {
+        self.count.take();
+        let outcome = call.await.unwrap();
+        self.lines.lock().unwrap().push(format!("{name} {}", self.count.take()));
+        outcome
+    }
+}
+
+#[async_trait]
+impl Transport for Inside {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
+        let Route::Found(operation) = find(request.method(), request.uri().path()) else { panic!("no such operation") };
+        Ok(avain_api::answer(operation, &self.deps, "request", &request).await)
+    }
+}
+
+/// Reads, writes, blobs, vault, identity, bank.
+#[derive(Default)]
+struct Count([AtomicU32; 6]);
+
+const R: usize = 0;
+const W: usize = 1;
+const O: usize = 2;
+const K: usize = 3;
+const I: usize = 4;
+const B: usize = 5;
+
+impl Count {
+    fn take(&self) -> String {
+        self.0.each_ref().map(|it| it.swap(0, Ordering::SeqCst).to_string()).join(" ")
+    }
+}
+
+struct Counted<P> {
+    count: Arc<Count>,
+    inner: P,
+}
+
+impl<P> Counted<P> {
+    fn count(&self, what: usize) -> &P {
+        self.count.0[what].fetch_add(1, Ordering::SeqCst);
+        &self.inner
+    }
+}
+
+#[async_trait]
+impl Store for Counted<Arc<dyn Store>> {
+    async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable> {
+        self.count(R).account(email).await
+    }
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
+        self.count(R).get(keys).await
+    }
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.count(W).commit(writes).await
+    }
+}
+
+#[async_trait]
+impl Blobs for Counted<Arc<dyn Blobs>> {
+    async fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Unavailable> {
+        self.count(O).put(name, bytes).await
+    }
+    async fn get(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.count(O).get(name).await
+    }
+}
+
+#[async_trait]
+impl Vault for Counted<Arc<dyn Vault>> {
+    async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable> {
+        self.count(K).generate(context).await
+    }
+    async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable> {
+        self.count(K).open(context, wrapped).await
+    }
+}
+
+#[async_trait]
+impl Identity for Counted<Arc<dyn Identity>> {
+    async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError> {
+        self.count(I).sign_up(user).await
+    }
+    async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
+        self.count(I).confirm_phone(login, phone, code).await
+    }
+    async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError> {
+        self.count(I).sign_in(login, password).await
+    }
+    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
+        self.count(I).answer_sms(login, session, code).await
+    }
+    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
+        self.count(I).verify_email(login, access_token, code).await
+    }
+    async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
+        self.count(I).sign_out(login).await
+    }
+}
+
+#[async_trait]
+impl BankChannel for Counted<Arc<dyn BankChannel>> {
+    fn bank(&self, name: &str) -> Option<Bank> {
+        self.inner.bank(name)
+    }
+    fn check_enrolment(&self, bank: Bank, user_id: &str, code: &str) -> Result<(), &'static str> {
+        self.inner.check_enrolment(bank, user_id, code)
+    }
+    fn generate_key(&self, bank: Bank) -> Result<Secret, BankError> {
+        self.inner.generate_key(bank)
+    }
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError> {
+        self.count(B).enrol(enrolment).await
+    }
+    async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError> {
+        self.count(B).target_ids(user).await
+    }
+    async fn list(
+        &self,
+        user: BankUser<'_>,
+        status: FileStatus,
+        file_type: Option<&str>,
+    ) -> Result<Vec<FileDescriptor>, BankError> {
+        self.count(B).list(user, status, file_type).await
+    }
+    async fn download(
+        &self,
+        user: BankUser<'_>,
+        file_type: &str,
+        reference: &str,
+    ) -> Result<Option<Vec<u8>>, BankError> {
+        self.count(B).download(user, file_type, reference).await
+    }
+    async fn upload(
+        &self,
+        user: BankUser<'_>,
+        file_type: &str,
+        file_name: &str,
+        bytes: &[u8],
+    ) -> Result<(), BankError> {
+        self.count(B).upload(user, file_type, file_name, bytes).await
+    }
+    fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError> {
+        self.inner.summary(certificate)
+    }
+}

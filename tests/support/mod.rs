@@ -136,6 +136,13 @@ impl Answer {
 /// Codes straight from the machine's outbox.
 pub(crate) struct OutboxCodes(Arc<Outbox>);
 
+impl OutboxCodes {
+    /// Reads this outbox.
+    pub(crate) fn new(outbox: Arc<Outbox>) -> Self {
+        Self(outbox)
+    }
+}
+
 #[async_trait]
 impl Codes for OutboxCodes {
     async fn newest(&self, email: &str, mode: &str, kind: &str) -> Result<String, ClientError> {
