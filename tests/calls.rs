@@ -50,7 +50,8 @@ async fn calls_per_operation_are_the_golden_ones() {
     let sealer = Arc::new(Sealer::new(vault, Arc::clone(&clock), Arc::clone(&random)));
     let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await.unwrap();
     let password_key = service_keys.password_key_pem();
-    let channel: Arc<dyn BankChannel> = Arc::new(directory.simulated_banks(&banks.base, Duration::from_secs(10)).unwrap());
+    let channel: Arc<dyn BankChannel> =
+        Arc::new(directory.simulated_banks(&banks.base, Duration::from_secs(10)).unwrap());
     let deps = Deps::new(clock, random)
         .with_store(store)
         .with_tokens(Arc::new(pool.tokens()))

@@ -38,9 +38,9 @@ const PAYMENT_TYPE: &str = "pain.001.001.09";
 pub async fn run(folder: &Path) -> Result<Vec<PathBuf>, DemoError> {
     let started = Instant::now();
     let mut teller = Teller::new();
-    teller.say("Avain: from registration to a signed payment at the bank, on this machine alone.\n");
+    say("Avain: from registration to a signed payment at the bank, on this machine alone.\n");
     let server = teller.step("Start the service and two simulated banks", start(folder)).await?;
-    teller.say(&format!("   the API: {}/v2, the data: {}", server.base(), folder.display()));
+    say(&format!("   the API: {}/v2, the data: {}", server.base(), folder.display()));
 
     let http = Http::new(server.base());
     let codes = DevOutbox(&http);
@@ -49,9 +49,9 @@ pub async fn run(folder: &Path) -> Result<Vec<PathBuf>, DemoError> {
     let story = Story { transport: &http, codes: &codes, password_key: &password_key, company };
     let downloaded = play(&story, &mut teller, folder).await?;
 
-    teller.say(&format!("\nEvery step checked out in {:.1} s. Downloaded:", started.elapsed().as_secs_f64()));
+    say(&format!("\nEvery step checked out in {:.1} s. Downloaded:", started.elapsed().as_secs_f64()));
     for path in &downloaded {
-        teller.say(&format!("  {:>6} bytes  {}", std::fs::metadata(path)?.len(), path.display()));
+        say(&format!("  {:>6} bytes  {}", std::fs::metadata(path)?.len(), path.display()));
     }
     Ok(downloaded)
 }
@@ -63,21 +63,21 @@ async fn start(folder: &Path) -> Result<Server, DemoError> {
 
 async fn play(story: &Story<'_>, teller: &mut Teller, folder: &Path) -> Result<Vec<PathBuf>, DemoError> {
     let name = &story.company.name;
-    teller.say(&format!("\n{name} opens its account"));
+    say(&format!("\n{name} opens its account"));
     let api_key = teller.step("Register the administrator, get an API key", story.register("admin", "0")).await?;
     teller.step("Verify the phone with the code from its SMS", story.verify_phone("admin")).await?;
     let admin = teller.step("Log in with password, SMS code and verified e-mail", first_login(story, "admin")).await?;
 
-    teller.say("\nThe administrator prepares the way to the bank");
+    say("\nThe administrator prepares the way to the bank");
     let signer = Signer::generate("Esimerkki Oy Payments <payments@esimerkki.fi>")?;
     let key = signer.public_key()?;
     teller.step("Register the PGP key that authorises payments", story.upload_key(&admin, &key, "authorize")).await?;
     let enrolled = story.enrol(&admin, BANK, USER_ID, ACTIVATION_CODE);
     teller.step("Enrol a certificate at the bank", enrolled).await?;
     let subject = teller.step("See the certificate", certificate(story, &admin)).await?;
-    teller.say(&format!("   {subject}"));
+    say(&format!("   {subject}"));
 
-    teller.say("\nThe finance system moves files");
+    say("\nThe finance system moves files");
     teller.step("Register data mode", story.register("data", &api_key)).await?;
     teller.step("Verify its phone", story.verify_phone("data")).await?;
     let data = teller.step("Log in with password and verified e-mail", first_login(story, "data")).await?;
@@ -90,7 +90,7 @@ async fn play(story: &Story<'_>, teller: &mut Teller, folder: &Path) -> Result<V
     let answers = teller.step("Fetch the bank's answers", new_files(story, &data, &expected)).await?;
     teller.step("Check what the bank says", async { check(&opening, &answers) }).await?;
 
-    teller.say("\nThe day ends");
+    say("\nThe day ends");
     teller.step("Log out", story.log_out("data", &data)).await?;
     teller.step("The old token is refused", refused(story, &data)).await?;
 
@@ -148,9 +148,9 @@ fn check(opening: &[(Listed, Vec<u8>)], answers: &[(Listed, Vec<u8>)]) -> Result
         let found = files.iter().find(|(file, _)| file.file_type == file_type);
         found.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default()
     };
-    let must = |what: &str, holds: bool| match holds {
-        true => Ok(()),
-        false => Err(ClientError::Unexpected(format!("the bank's answer does not say: {what}"))),
+    let must = |what: &str, holds: bool| {
+        let missing = || ClientError::Unexpected(format!("the bank's answer does not say: {what}"));
+        holds.then_some(()).ok_or_else(missing)
     };
     let status = content(answers, "pain.002.001.10");
     must("two transfers settled", status.matches("<TxSts>ACSC</TxSts>").count() == 2)?;
@@ -187,6 +187,10 @@ impl Codes for DevOutbox<'_> {
     }
 }
 
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
 /// Tells the steps: a line each, with a spinner while it lasts where somebody watches.
 struct Teller {
     terminal: bool,
@@ -195,10 +199,6 @@ struct Teller {
 impl Teller {
     fn new() -> Self {
         Self { terminal: std::io::stdout().is_terminal() }
-    }
-
-    fn say(&self, line: &str) {
-        let _ = writeln!(std::io::stdout(), "{line}");
     }
 
     async fn step<T, E: Into<DemoError>>(
@@ -220,7 +220,7 @@ impl Teller {
             spinner.finish_and_clear();
         }
         let mark = if outcome.is_ok() { "✓" } else { "✗" };
-        self.say(&format!(" {mark} {name:<54} {:>6} ms", started.elapsed().as_millis()));
+        say(&format!(" {mark} {name:<54} {:>6} ms", started.elapsed().as_millis()));
         outcome.map_err(Into::into)
     }
 }

@@ -51,6 +51,9 @@ impl StartError {
     }
 }
 
+/// Sees messages.
+pub type Observer = Box<dyn Fn(&Message) + Send + Sync>;
+
 /// What a machine is started with.
 pub struct Settings {
     /// The data directory.
@@ -62,7 +65,7 @@ pub struct Settings {
     /// Remember codes, so that they can be asked for.
     pub dev: bool,
     /// Sees each code that goes out.
-    pub observer: Option<Box<dyn Fn(&Message) + Send + Sync>>,
+    pub observer: Option<Observer>,
     /// Cost of a password's hash.
     pub password_cost: PasswordCost,
     /// How long a bank is waited for.

@@ -129,14 +129,10 @@ fn newest_code(machine: &Machine, query: &str) -> Response<Bytes> {
         let (email, mode) = (Email::parse(&value("email")?)?, Mode::parse(&value("mode")?)?);
         machine.outbox.newest(&email, mode, CodeKind::parse(&value("kind")?)?)
     };
-    let mut response = match code() {
-        Some(message) => Response::new(Bytes::from(message.code.to_string())),
-        None => {
-            let mut response = Response::new(Bytes::new());
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
-    };
+    let code = code().map(|message| Bytes::from(message.code.to_string()));
+    let status = if code.is_some() { StatusCode::OK } else { StatusCode::NOT_FOUND };
+    let mut response = Response::new(code.unwrap_or_default());
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

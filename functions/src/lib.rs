@@ -1,1 +1,109 @@
-//! x
+//! One Lambda function per operation: each binary names its row of the table of operations and the ports that the row
+//! needs, so that it links and starts only those.
+//!
+//! With feature `local` (default) a function works on a data directory of one machine, as `avain serve` does:
+//!
+//! | variable | what |
+//! |---|---|
+//! | `AVAIN_LOCAL` | the data directory; made if it is not there; one process at a time owns it |
+//! | `AVAIN_SIMULATOR` | base address of the bank simulator, for the functions that call banks: `http://127.0.0.1:PORT` |
+//!
+//! By hand, with cargo-lambda, one function at a time (a function that has answered keeps its data directory):
+//!
+//! ```text
+//! AVAIN_LOCAL=/tmp/avain cargo lambda watch --invoke-address 127.0.0.1 --bin init_login
+//! cargo lambda invoke --invoke-address 127.0.0.1 init_login --data-file events/init_login.json
+//! ```
+//!
+//! Without `local` a function stops with an error at its start: the adapters for AWS do not exist yet.
+
+pub mod ports;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use avain_api::{Deps, Need, Operation, lambda};
+use tracing::level_filters::LevelFilter;
+
+use ports::{Port, Source};
+
+/// Why a function does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The operator's: this is no program to start by hand.
+    #[error(
+        "this is a Lambda function: it is started by AWS Lambda, `cargo lambda watch` or `sam local` (no AWS_LAMBDA_RUNTIME_API)"
+    )]
+    NotInLambda,
+    /// The operator's: no data directory is named.
+    #[cfg(feature = "local")]
+    #[error("AVAIN_LOCAL is not set: it names the data directory that this function works on")]
+    NoDirectory,
+    /// The operator's: the function calls banks, and none are named.
+    #[cfg(feature = "local")]
+    #[error("AVAIN_SIMULATOR is not set: it names the bank simulator's base address, as in http://127.0.0.1:PORT")]
+    NoSimulator,
+    /// The operator's or the machine's: the data directory, or something in it.
+    #[cfg(feature = "local")]
+    #[error("the data directory of AVAIN_LOCAL cannot be used: {0}")]
+    Directory(#[from] avain_adapters_local::Error),
+    /// The service's own keys cannot be opened.
+    #[cfg(feature = "local")]
+    #[error("the service's keys: {0}")]
+    Keys(#[from] avain_domain::Failure),
+    /// The build's.
+    #[cfg(not(feature = "local"))]
+    #[error("this function was built without feature `local`, and the adapters for AWS do not exist yet")]
+    NoAdapters,
+    /// This program's: the binary asks for other ports than its operation needs.
+    #[error("{operation} needs {needs:?}, but its function has {wired:?}")]
+    Wiring {
+        /// Operation.
+        operation: &'static str,
+        /// What its row says.
+        needs: &'static [Need],
+        /// What the binary asked for.
+        wired: Vec<Need>,
+    },
+    /// The machine's.
+    #[error("no threads or sockets to be had: {0}")]
+    Machine(#[from] std::io::Error),
+    /// The Lambda runtime's.
+    #[error("the Lambda runtime ended: {0}")]
+    Runtime(Box<dyn Error + Send + Sync>),
+}
+
+/// Opens the ports and answers events until the runtime ends. What keeps it from starting is told on standard error.
+#[must_use]
+pub fn start(operation: &'static Operation, ports: &[Port]) -> ExitCode {
+    // The level is fixed: below it the libraries log what they are sent, and that holds secrets.
+    tracing_subscriber::fmt().json().with_max_level(LevelFilter::INFO).init();
+    match run(operation, ports) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "{}: {error}", operation.binary());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(operation: &'static Operation, ports: &[Port]) -> Result<(), StartError> {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return Err(StartError::NotInLambda);
+    }
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let deps = open(operation, ports).await?;
+        lambda::serve(operation, deps).await.map_err(StartError::Runtime)
+    })
+}
+
+async fn open(operation: &'static Operation, ports: &[Port]) -> Result<Deps, StartError> {
+    let mut source = Source::open()?;
+    let mut deps = source.deps();
+    for port in ports {
+        deps = port(&mut source, deps).await?;
+    }
+    let (operation, needs, wired) = (operation.name, operation.needs, deps.met());
+    if wired == needs { Ok(deps) } else { Err(StartError::Wiring { operation, needs, wired }) }
+}

@@ -136,10 +136,11 @@ impl HttpBanks {
     }
 
     async fn exchange(&self, post: http::Request<Full<Bytes>>) -> Result<Bytes, BankError> {
-        let response = self.client.request(post).await.map_err(|error| match error.is_connect() {
-            true => BankError::NotConnected,
-            false => BankError::Interrupted,
-        })?;
+        let response = self
+            .client
+            .request(post)
+            .await
+            .map_err(|error| if error.is_connect() { BankError::NotConnected } else { BankError::Interrupted })?;
         let status = response.status();
         if status.is_server_error() {
             return Err(BankError::Interrupted);
@@ -193,7 +194,8 @@ impl BankChannel for HttpBanks {
 
     async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError> {
         let wait = self.wait.min(TARGET_IDS_WAIT);
-        let info = self.ask(user, wait, |channel, stamp, key| channel.user_info(stamp, key), answer::user_info).await?;
+        let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.user_info(stamp, key);
+        let info = self.ask(user, wait, build, answer::user_info).await?;
         Ok(info.target_ids().into_iter().map(str::to_owned).collect())
     }
 

@@ -54,7 +54,7 @@ pub async fn enrol(
         kind: KeyKind::Bank,
         id: format!("{}/{}", bank.as_str(), context.uuid()),
     };
-    let sealed = SealedKey { id: id.clone(), sealed: sealer.seal(&id, key.expose()).await? };
+    let kept_key = SealedKey { id: id.clone(), sealed: sealer.seal(&id, key.expose()).await? };
     let pending = BankCertificate {
         email: caller.login.email.clone(),
         bank,
@@ -69,7 +69,7 @@ pub async fn enrol(
         None => Write::Insert(record),
         Some(stored) => Write::Replace(record, stored.version),
     };
-    match store.commit(vec![reserve, Write::Insert(Record::SealedKey(sealed.clone()))]).await {
+    match store.commit(vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone()))]).await {
         Err(CommitError::Conflict { index: 0, .. }) => return Err(Failure::Exists("Enrolment already in progress")),
         outcome => outcome?,
     }
@@ -86,7 +86,7 @@ pub async fn enrol(
             if nothing_issued {
                 let forget = vec![
                     Write::Delete(Record::Certificate(pending).key(), version),
-                    Write::Delete(Record::SealedKey(sealed).key(), 1),
+                    Write::Delete(Record::SealedKey(kept_key).key(), 1),
                 ];
                 store.commit(forget).await?;
             }

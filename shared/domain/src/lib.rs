@@ -11,6 +11,7 @@ pub mod keys;
 pub mod lockout;
 pub mod names;
 pub mod organisations;
+pub mod pem;
 pub mod pgp;
 pub mod ports;
 pub mod records;

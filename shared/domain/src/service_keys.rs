@@ -4,11 +4,10 @@
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 
 use crate::Failure;
 use crate::names::OrganisationId;
+use crate::pem;
 use crate::ports::{CommitError, Random, Store};
 use crate::records::{Key, KeyId, KeyKind, Record, SealedKey, Stored, Write};
 use crate::seal::Sealer;
@@ -52,9 +51,7 @@ impl ServiceKeys {
     /// The public key that clients encrypt passwords with, SubjectPublicKeyInfo in PEM.
     #[must_use]
     pub fn password_key_pem(&self) -> String {
-        let text = STANDARD.encode(&self.password_public);
-        let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+        pem::encode("PUBLIC KEY", &self.password_public)
     }
 
     /// Opens `password||timestamp` (brief 2.1): RSA-OAEP with SHA-1, split at the last `||`. Whatever is wrong, the answer

@@ -1,9 +1,8 @@
 //! Bank certificates (brief 1.3).
 
 use avain_domain::certificates::{self, EnrolmentRequest, Listed};
+use avain_domain::pem;
 use avain_domain::secret::Password;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -46,7 +45,7 @@ fn descriptor(listed: &Listed) -> Value {
         "Subject": listed.user_id,
         "Issuer": listed.summary.issuer,
         "Serial": listed.summary.serial,
-        "PEM": pem(&listed.certificate),
+        "PEM": pem::encode("CERTIFICATE", &listed.certificate),
     })
 }
 
@@ -59,10 +58,4 @@ fn connection(listed: &Listed) -> Value {
 fn openssl_time(at: OffsetDateTime) -> String {
     let form = format_description!("[month repr:short] [day padding:space] [hour]:[minute]:[second] [year] GMT");
     at.to_offset(time::UtcOffset::UTC).format(form).unwrap_or_default()
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let lines: Vec<&str> = (0..text.len()).step_by(64).map(|at| &text[at..text.len().min(at + 64)]).collect();
-    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }

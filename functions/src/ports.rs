@@ -1,0 +1,23 @@
+//! The ports that a binary asks for, one function each: what no binary names is not linked into it.
+
+use std::pin::Pin;
+
+use avain_api::Deps;
+
+use crate::StartError;
+
+#[cfg(feature = "local")]
+mod local;
+#[cfg(not(feature = "local"))]
+mod missing;
+
+#[cfg(feature = "local")]
+pub use local::{Source, banks, blobs, identity, sealer, service_keys, store, tokens};
+#[cfg(not(feature = "local"))]
+pub use missing::{Source, banks, blobs, identity, sealer, service_keys, store, tokens};
+
+/// Opens one port and adds it.
+pub type Port = for<'s> fn(&'s mut Source, Deps) -> Opening<'s>;
+
+/// A port being opened.
+pub type Opening<'s> = Pin<Box<dyn Future<Output = Result<Deps, StartError>> + 's>>;

@@ -1,0 +1,91 @@
+//! The ports on the data directory that `AVAIN_LOCAL` names.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::pool::{PasswordCost, UserPool};
+use avain_adapters_local::random::SystemRandom;
+use avain_api::Deps;
+use avain_domain::service_keys::ServiceKeys;
+
+use super::Opening;
+use crate::StartError;
+
+/// How long a bank is waited for: API Gateway's limit is 29 s.
+const BANK_WAIT: Duration = Duration::from_secs(25);
+
+/// An open data directory.
+pub struct Source {
+    directory: DataDirectory,
+    pool: Option<Arc<UserPool>>,
+}
+
+impl Source {
+    /// Opens the directory that `AVAIN_LOCAL` names.
+    pub fn open() -> Result<Self, StartError> {
+        let path = std::env::var_os("AVAIN_LOCAL").filter(|it| !it.is_empty()).ok_or(StartError::NoDirectory)?;
+        let directory = DataDirectory::open(path.as_ref(), Arc::new(SystemClock), Arc::new(SystemRandom))?;
+        Ok(Self { directory, pool: None })
+    }
+
+    /// Time and randomness.
+    #[must_use]
+    pub fn deps(&self) -> Deps {
+        Deps::new(Arc::new(SystemClock), Arc::new(SystemRandom))
+    }
+
+    async fn pool(&mut self) -> Result<Arc<UserPool>, StartError> {
+        if let Some(pool) = &self.pool {
+            return Ok(Arc::clone(pool));
+        }
+        let outbox = Arc::new(self.directory.outbox()?);
+        let pool = Arc::new(self.directory.pool(outbox, PasswordCost::default()).await?);
+        self.pool = Some(Arc::clone(&pool));
+        Ok(pool)
+    }
+}
+
+/// The records.
+pub fn store(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(ready(Ok(deps.with_store(source.directory.store()))))
+}
+
+/// The user pool; its codes go to the directory's outbox.
+pub fn identity(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_identity(source.pool().await?)) })
+}
+
+/// The user pool's public keys.
+pub fn tokens(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_tokens(Arc::new(source.pool().await?.tokens()))) })
+}
+
+/// The service's own keys.
+pub fn service_keys(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let (store, sealer) = (source.directory.store(), source.directory.sealer());
+        let keys = ServiceKeys::open(&*store, &sealer, &SystemRandom).await?;
+        Ok(deps.with_service_keys(Arc::new(keys)))
+    })
+}
+
+/// Sealing under the root key file.
+pub fn sealer(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(ready(Ok(deps.with_sealer(source.directory.sealer()))))
+}
+
+/// Sealed files.
+pub fn blobs(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_blobs(source.directory.blobs()?)) })
+}
+
+/// The simulated banks at the address that `AVAIN_SIMULATOR` names.
+pub fn banks(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let base = std::env::var("AVAIN_SIMULATOR").map_err(|_| StartError::NoSimulator)?;
+        Ok(deps.with_banks(Arc::new(source.directory.simulated_banks(base.trim_end_matches('/'), BANK_WAIT)?)))
+    })
+}

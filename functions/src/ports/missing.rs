@@ -1,0 +1,33 @@
+//! No adapters: nothing can be opened, so no port is ever asked for.
+
+use avain_api::Deps;
+
+use super::Opening;
+use crate::StartError;
+
+/// There is none.
+pub enum Source {}
+
+impl Source {
+    /// Always [`StartError::NoAdapters`].
+    pub fn open() -> Result<Self, StartError> {
+        Err(StartError::NoAdapters)
+    }
+
+    /// Time and randomness.
+    #[must_use]
+    pub fn deps(&self) -> Deps {
+        match *self {}
+    }
+}
+
+macro_rules! missing {
+    ($($port:ident)*) => {$(
+        /// Not there.
+        pub fn $port(source: &mut Source, _: Deps) -> Opening<'_> {
+            match *source {}
+        }
+    )*};
+}
+
+missing!(store identity tokens service_keys sealer blobs banks);
