@@ -1,5 +1,8 @@
 //! The whole service on one machine: the ports on a data directory, and the simulated banks.
 
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,9 +114,10 @@ impl Banks {
         let simulator = Simulator::open(&config)?;
         for bank in BankKey::ALL {
             let path = directory::bank_root(data, bank.as_str());
-            let failed = || StartError::io(path.display().to_string());
-            std::fs::create_dir_all(path.parent().unwrap_or(data)).map_err(failed())?;
-            std::fs::write(&path, simulator.root_pem(bank)?).map_err(failed())?;
+            let folder = path.parent().unwrap_or(data);
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(StartError::io(folder.display().to_string()))?;
+            write_private(&path, &simulator.root_pem(bank)?)?;
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError::io("the banks' port"))?;
         let address = listener.local_addr().map_err(StartError::io("the banks' port"))?;
@@ -125,6 +129,16 @@ impl Banks {
         });
         Ok(Self { simulator, base: format!("http://{address}"), task })
     }
+}
+
+/// Writes a file that no other user can read, whatever the mode of its folder or of a file that it replaces.
+pub fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(text.as_bytes())
+    };
+    write().map_err(StartError::io(path.display().to_string()))
 }
 
 /// A started machine.

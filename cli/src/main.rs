@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use avain::demo;
-use avain::machine::{Machine, Settings, StartError};
+use avain::machine::{self, Machine, Settings, StartError};
 use avain::server::Server;
 use avain_adapters_local::outbox::Message;
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// A company's bank certificates, keys and API credentials in one place, and its files to and from its banks.
 #[derive(Parser)]
@@ -67,12 +68,14 @@ async fn serve(data: PathBuf, listen: &str, dev: bool) -> Result<(), StartError>
     let settings = Settings { dev, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
     let server = Server::start(Machine::start(settings).await?, listen).await?;
     let key_path = data.join("password-key.pem");
-    std::fs::write(&key_path, &server.machine.password_key)
-        .map_err(|source| StartError::Io { what: key_path.display().to_string(), source })?;
+    machine::write_private(&key_path, &server.machine.password_key)?;
+    let mut terminated = signal(SignalKind::terminate())
+        .map_err(|source| StartError::Io { what: "cannot listen for signals".to_owned(), source })?;
     announce(&server, &key_path, dev);
     tokio::select! {
         () = server.wait() => Ok(()),
         _ = tokio::signal::ctrl_c() => Ok(()),
+        _ = terminated.recv() => Ok(()),
     }
 }
 

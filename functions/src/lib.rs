@@ -93,16 +93,17 @@ fn run(operation: &'static Operation, ports: &[Port]) -> Result<(), StartError> 
         return Err(StartError::NotInLambda);
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
-        let deps = open(operation, ports).await?;
+        // Kept to the end: what it opened stays this process's own.
+        let mut source = Source::open()?;
+        let deps = open(operation, ports, &mut source).await?;
         lambda::serve(operation, deps).await.map_err(StartError::Runtime)
     })
 }
 
-async fn open(operation: &'static Operation, ports: &[Port]) -> Result<Deps, StartError> {
-    let mut source = Source::open()?;
+async fn open(operation: &'static Operation, ports: &[Port], source: &mut Source) -> Result<Deps, StartError> {
     let mut deps = source.deps();
     for port in ports {
-        deps = port(&mut source, deps).await?;
+        deps = port(source, deps).await?;
     }
     let (operation, needs, wired) = (operation.name, operation.needs, deps.met());
     if wired == needs { Ok(deps) } else { Err(StartError::Wiring { operation, needs, wired }) }

@@ -1,7 +1,13 @@
 //! A running service for tests: a temporary data directory, a clock that the test sets, cheap password hashes, the real
 //! HTTP, the real embedded store, the simulated banks.
 
-use std::sync::{Arc, Mutex};
+pub(crate) mod firm;
+pub(crate) mod lines;
+
+pub(crate) mod person;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,10 +18,12 @@ use avain::story::{Codes, Company, Story};
 use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
+use avain_bank_simulator::{Config, Simulator};
 use avain_domain::names::{Email, Mode};
 use avain_domain::ports::Clock;
+use avain_domain::records::{Key, Record, Stored};
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -57,6 +65,14 @@ impl Service {
 
     /// Starts one with other settings.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_rewired(change, |machine, _| machine).await
+    }
+
+    /// Starts one with other settings and other ports.
+    pub(crate) async fn start_rewired(
+        change: impl FnOnce(&mut Settings),
+        rewire: impl FnOnce(Machine, Arc<TestClock>) -> Machine,
+    ) -> Self {
         // The time of now, so that PGP keys and gpg's signatures made by programs are not in the future.
         let clock = Arc::new(TestClock(Mutex::new(test_time())));
         let folder = tempfile::tempdir().unwrap();
@@ -69,7 +85,8 @@ impl Service {
             ..Settings::new(folder.path().join("data"))
         };
         change(&mut settings);
-        let machine = Machine::start(settings).await.unwrap();
+        give_the_banks_their_keys(&settings.data);
+        let machine = rewire(Machine::start(settings).await.unwrap(), Arc::clone(&clock));
         let server = Server::start(machine, "127.0.0.1:0").await.unwrap();
         let http = Http::new(server.base());
         Self { folder, clock, server, http }
@@ -90,6 +107,11 @@ impl Service {
         OutboxCodes(Arc::clone(&self.server.machine.outbox))
     }
 
+    /// Today, as the tests' clock has it: `2026-01-31`.
+    pub(crate) fn today(&self) -> String {
+        self.clock.now().date().to_string()
+    }
+
     /// A raw request: status and body.
     pub(crate) async fn send(
         &self,
@@ -102,7 +124,43 @@ impl Service {
         if let Some(credentials) = credentials {
             request = request.header("authorization", &credentials.id_token).header("x-api-key", &credentials.api_key);
         }
-        Answer::of(self.http.send(request.body(body.into()).unwrap()).await.unwrap())
+        self.exchange(request.body(body.into()).unwrap()).await
+    }
+
+    /// A raw request of any kind; its URI is path and query.
+    pub(crate) async fn exchange(&self, request: Request<Bytes>) -> Answer {
+        Answer::of(self.http.send(request).await.unwrap())
+    }
+
+    /// A record of the store.
+    pub(crate) async fn record(&self, key: Key) -> Option<Record> {
+        let found = self.server.machine.deps.store().unwrap().get(&[key]).await.unwrap();
+        found.into_iter().next().map(|stored| stored.record)
+    }
+
+    /// All that the store has of an account.
+    pub(crate) async fn account(&self, email: &str) -> Vec<Stored> {
+        self.server.machine.deps.store().unwrap().account(&Email::parse(email).unwrap()).await.unwrap()
+    }
+}
+
+/// Lays the banks' keys, made once, into a data directory: making them is most of what a start takes.
+fn give_the_banks_their_keys(data: &Path) {
+    static KEYS: OnceLock<Vec<(PathBuf, Vec<u8>)>> = OnceLock::new();
+    let keys = KEYS.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let now = test_time();
+        Simulator::open(&Config::in_folder(folder.path().to_owned(), Arc::new(move || now))).unwrap();
+        let banks = std::fs::read_dir(folder.path()).unwrap().map(|bank| bank.unwrap().file_name());
+        let names = banks.map(|bank| Path::new(&bank).join("authority.json"));
+        names.map(|name| (name.clone(), std::fs::read(folder.path().join(name)).unwrap())).collect()
+    });
+    for (name, bytes) in keys {
+        let path = data.join("simulator").join(name);
+        if !path.exists() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
     }
 }
 
@@ -115,13 +173,47 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<u64>,
     /// Body.
     pub(crate) body: Value,
+    /// Body as it came.
+    pub(crate) bytes: Bytes,
+    /// Headers.
+    pub(crate) headers: HeaderMap,
 }
 
 impl Answer {
     fn of(response: Response<Bytes>) -> Self {
         let retry_after = response.headers().get("retry-after").map(|it| it.to_str().unwrap().parse().unwrap());
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
-        Self { status: response.status().as_u16(), retry_after, body }
+        let (parts, bytes) = response.into_parts();
+        Self { status: parts.status.as_u16(), retry_after, body, bytes, headers: parts.headers }
+    }
+
+    /// Asserts a success: its status, its text, and besides code and text exactly these fields.
+    #[track_caller]
+    pub(crate) fn succeeds(&self, status: u16, text: &str, fields: &[&str]) {
+        let mut wanted: Vec<&str> = [&["ResponseCode", "ResponseText"], fields].concat();
+        wanted.sort_unstable();
+        let mut found: Vec<&str> = self.succeeded(status).as_object().unwrap().keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!((self.body["ResponseText"].as_str(), found), (Some(text), wanted));
+    }
+
+    /// The body as it came, but for the request's id.
+    #[track_caller]
+    pub(crate) fn but_for_its_id(&self) -> String {
+        std::str::from_utf8(&self.bytes).unwrap().replace(&self.text("RequestId"), "ID")
+    }
+
+    /// A text of the body.
+    #[track_caller]
+    pub(crate) fn text(&self, name: &str) -> String {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name}: {}", self.body)).to_owned()
+    }
+
+    /// Asserts a success with this status, and gives its body.
+    #[track_caller]
+    pub(crate) fn succeeded(&self, status: u16) -> &Value {
+        assert_eq!((self.status, self.body["ResponseCode"].as_str()), (status, Some("00")), "{self:?}");
+        &self.body
     }
 
     /// Asserts an ErrorResponse with these contents and a RequestId.

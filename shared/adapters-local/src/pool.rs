@@ -169,6 +169,7 @@ impl UserPool {
                 access_token: self.tokens.access_token(&user, now, &*self.random)?,
                 expires_in: tokens::LIFE,
                 organisation: user.organisation(),
+                owner: user.owner,
                 api_key: user.api_key,
             })),
         }
@@ -189,10 +190,10 @@ impl Identity for UserPool {
         let now = self.clock.now();
         let message = self
             .change(login, |slot| {
-                if slot.as_ref().is_some_and(|there| there.phone_verified) {
+                if slot.as_ref().is_some_and(|there| !there.is_left_over(now)) {
                     return Err(IdentityError::UserExists);
                 }
-                let user = slot.insert(User::new(&user, sub.clone(), password.clone()));
+                let user = slot.insert(User::new(&user, sub.clone(), password.clone(), now));
                 Ok(self.phone_code(user, login, now))
             })
             .await??;
@@ -273,7 +274,7 @@ impl Identity for UserPool {
         let now = self.clock.now();
         self.change(login, |slot| {
             if let Some(user) = slot {
-                user.tokens_valid_from = Some(now.unix_timestamp());
+                user.tokens_valid_from = Some(now.unix_timestamp() + 1);
                 user.second_factor = None;
             }
         })

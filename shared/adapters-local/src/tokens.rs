@@ -66,6 +66,9 @@ struct IdToken {
     mode: String,
     #[serde(rename = "custom:apikey")]
     api_key: String,
+    /// `integrator` for the account that made the API key, else `customer` (brief 1.2).
+    #[serde(rename = "custom:account_type")]
+    account_type: String,
 }
 
 /// What an access token says.
@@ -114,7 +117,7 @@ impl PoolTokens {
         now: OffsetDateTime,
         random: &dyn Random,
     ) -> Result<String, Unavailable> {
-        let now = now.unix_timestamp();
+        let now = user.issue_second(now);
         self.sign(&IdToken {
             sub: user.sub.clone(),
             iss: self.0.name.clone(),
@@ -132,6 +135,7 @@ impl PoolTokens {
             organisation: user.organisation.clone(),
             mode: user.mode.clone(),
             api_key: user.api_key.clone(),
+            account_type: if user.owner { "integrator" } else { "customer" }.to_owned(),
         })
     }
 
@@ -142,7 +146,7 @@ impl PoolTokens {
         now: OffsetDateTime,
         random: &dyn Random,
     ) -> Result<String, Unavailable> {
-        let now = now.unix_timestamp();
+        let now = user.issue_second(now);
         self.sign(&AccessToken {
             sub: user.sub.clone(),
             iss: self.0.name.clone(),

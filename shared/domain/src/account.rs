@@ -5,7 +5,7 @@ use crate::organisations;
 use crate::ports::{Identity, NewUser, Store};
 use crate::records::{Account, Key, ModeRecord, Organisation, Record, Stored, Write};
 use crate::service_keys::ServiceKeys;
-use crate::session::{ChallengeAnswer, Holdings, open_answer};
+use crate::session::{ChallengeAnswer, Holdings, spend_challenge};
 use crate::{Context, Failure, audit, failure};
 
 /// What a registration says of itself.
@@ -31,8 +31,8 @@ pub async fn register(
     registration: Registration<'_>,
 ) -> Result<String, Failure> {
     check_phone(registration.phone)?;
-    let (attempt, password) = open_answer(context, store, keys, &answer).await?;
-    let Some(password) = password else { return Err(attempt.failed()) };
+    // No password is guessed here, so nothing is counted: a stranger could take back or run up the login's count.
+    let password = spend_challenge(context, store, keys, &answer).await?.ok_or(Failure::WrongCredentials)?;
     if !password.is_strong() {
         return Err(Failure::WeakPassword);
     }
@@ -48,6 +48,7 @@ pub async fn register(
         phone: registration.phone,
         api_key: &place.api_key,
         organisation: &place.account.organisation,
+        owner: place.account.owner,
     };
     // The pool first: a user without a record is nobody, and registering again replaces it.
     identity.sign_up(user).await?;
@@ -60,7 +61,7 @@ pub async fn register(
     let organisation = &place.account.organisation;
     writes.push(Write::Insert(Record::Mode(mode)));
     writes.push(audit::completed(context, organisation, login, "account.register", login.mode.as_str()));
-    attempt.succeeded(store, writes).await?;
+    store.commit(writes).await?;
     Ok(place.api_key)
 }
 
@@ -140,8 +141,9 @@ pub async fn verify_phone(
     phone: &str,
     code: &str,
 ) -> Result<(), Failure> {
+    let account = registered(store, login).await?.ok_or(Failure::CodeExpired)?;
     identity.confirm_phone(login, phone, code).await?;
-    tell(context, store, login, "account.verify-phone").await
+    tell(context, store, &account, login, "account.verify-phone").await
 }
 
 /// Verifies the e-mail address with the code that the login sent.
@@ -153,16 +155,25 @@ pub async fn verify_email(
     access_token: &str,
     code: &str,
 ) -> Result<(), Failure> {
+    let account = registered(store, login).await?.ok_or(Failure::NoSession)?;
     identity.verify_email(login, access_token, code).await?;
-    tell(context, store, login, "account.verify-email").await
+    tell(context, store, &account, login, "account.verify-email").await
 }
 
-async fn tell(context: Context<'_>, store: &dyn Store, login: &Login, action: &str) -> Result<(), Failure> {
+/// The login's account, if the mode is registered. A user of the pool without records is what a registration that broke off
+/// left behind: it must stay unverified, so that registering again replaces it.
+async fn registered(store: &dyn Store, login: &Login) -> Result<Option<Account>, Failure> {
     let holdings = Holdings::of(store.account(&login.email).await?, login);
-    if let Some(account) = holdings.account {
-        store
-            .commit(vec![audit::completed(context, &account.organisation, login, action, login.mode.as_str())])
-            .await?;
-    }
-    Ok(())
+    Ok(holdings.mode.and(holdings.account))
+}
+
+async fn tell(
+    context: Context<'_>,
+    store: &dyn Store,
+    account: &Account,
+    login: &Login,
+    action: &str,
+) -> Result<(), Failure> {
+    let event = audit::completed(context, &account.organisation, login, action, login.mode.as_str());
+    Ok(store.commit(vec![event]).await?)
 }

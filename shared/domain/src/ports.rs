@@ -122,6 +122,8 @@ pub struct NewUser<'a> {
     pub api_key: &'a str,
     /// Organisation.
     pub organisation: &'a OrganisationId,
+    /// Whether the account made the API key.
+    pub owner: bool,
 }
 
 /// The tokens of a login whose phone and e-mail are verified.
@@ -137,6 +139,8 @@ pub struct TokenSet {
     pub api_key: String,
     /// The user's organisation.
     pub organisation: OrganisationId,
+    /// Whether the user's account made the API key.
+    pub owner: bool,
 }
 
 /// Where a login stands after its right password, or after its second factor.
@@ -161,7 +165,8 @@ pub enum SignIn {
 /// It sends its codes itself.
 #[async_trait]
 pub trait Identity: Send + Sync {
-    /// Makes a user and sends the phone's code. A user of this name whose phone was never verified is replaced.
+    /// Makes a user and sends the phone's code. What a registration that broke off left behind is replaced: a user of this
+    /// name that is a minute old and whose phone was never verified.
     async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError>;
     /// Verifies the phone with the registration's code.
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError>;

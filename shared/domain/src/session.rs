@@ -6,8 +6,10 @@ use crate::challenge::{self, Challenge};
 use crate::lockout::{self, Attempt};
 use crate::names::{Bank, Email, Login, Mode, OrganisationId};
 use crate::organisations::api_key_hash;
-use crate::ports::{BankChannel, Claims, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
-use crate::records::{Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, Stored, Write};
+use crate::ports::{BankChannel, Claims, CommitError, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
+use crate::records::{
+    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, SpentChallenge, Stored, Write,
+};
 use crate::secret::Password;
 use crate::service_keys::ServiceKeys;
 use crate::{Context, Failure, audit};
@@ -75,14 +77,32 @@ pub async fn logout(
     Ok(identity.sign_out(login).await?)
 }
 
-/// Tokens carry whole seconds, and one issued in this very second must die too; a login in the second of the logout has
-/// to be repeated.
+/// Tokens carry whole seconds, and one issued in this very second must die too. The user pool issues later ones of this
+/// second for the next.
 fn next_second(now: OffsetDateTime) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(now.unix_timestamp() + 1).unwrap_or(now)
 }
 
+/// Spends the challenge and opens the password, for what guesses no password: `None` where anything was wrong with either.
+pub(crate) async fn spend_challenge(
+    context: Context<'_>,
+    store: &dyn Store,
+    keys: &ServiceKeys,
+    answer: &ChallengeAnswer<'_>,
+) -> Result<Option<Password>, Failure> {
+    let Some(challenge) = challenge::check(context.now(), keys, answer.login, answer.challenge) else {
+        return Ok(None);
+    };
+    let spent = SpentChallenge { id: challenge.id.clone(), expires: challenge.expires };
+    match store.commit(vec![Write::Insert(Record::SpentChallenge(spent))]).await {
+        Ok(()) => Ok(answer.encrypted.and_then(|encrypted| decrypt(keys, &challenge, encrypted))),
+        Err(CommitError::Conflict { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Spends the challenge, counts the attempt, and opens the password: `None` where anything was wrong with either.
-pub(crate) async fn open_answer(
+async fn open_answer(
     context: Context<'_>,
     store: &dyn Store,
     keys: &ServiceKeys,

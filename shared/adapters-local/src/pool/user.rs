@@ -3,9 +3,13 @@
 use avain_domain::names::{Email, Login, Mode, OrganisationId};
 use avain_domain::ports::{NewUser, Unavailable};
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 use super::codes::Code;
 use crate::tokens::AccessToken;
+
+/// Longer than a registration lasts, in seconds.
+const REGISTRATION: i64 = 60;
 
 /// One user: an account in one mode. The JSON document in the table; no Debug, it has the API key.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -19,9 +23,13 @@ pub(crate) struct User {
     pub(crate) phone: String,
     pub(crate) api_key: String,
     pub(crate) organisation: String,
+    /// Whether the account made the API key.
+    pub(crate) owner: bool,
+    /// When it was made, Unix seconds.
+    pub(crate) created: i64,
     pub(crate) phone_verified: bool,
     pub(crate) email_verified: bool,
-    /// Access tokens issued before this second are revoked.
+    /// Tokens issued before this second are revoked: the second after the latest sign-out.
     pub(crate) tokens_valid_from: Option<i64>,
     pub(crate) phone_code: Option<Code>,
     pub(crate) email_code: Option<Code>,
@@ -38,7 +46,7 @@ pub(crate) struct SecondFactor {
 
 impl User {
     /// A new user: nothing verified.
-    pub(crate) fn new(user: &NewUser<'_>, sub: String, password: String) -> Self {
+    pub(crate) fn new(user: &NewUser<'_>, sub: String, password: String, now: OffsetDateTime) -> Self {
         Self {
             email: user.login.email.as_str().to_owned(),
             mode: user.login.mode.as_str().to_owned(),
@@ -47,6 +55,8 @@ impl User {
             phone: user.phone.to_owned(),
             api_key: user.api_key.to_owned(),
             organisation: user.organisation.0.clone(),
+            owner: user.owner,
+            created: now.unix_timestamp(),
             phone_verified: false,
             email_verified: false,
             tokens_valid_from: None,
@@ -54,6 +64,11 @@ impl User {
             email_code: None,
             second_factor: None,
         }
+    }
+
+    /// What a registration that broke off leaves behind; one that is under way is younger.
+    pub(crate) fn is_left_over(&self, now: OffsetDateTime) -> bool {
+        !self.phone_verified && now.unix_timestamp() - self.created >= REGISTRATION
     }
 
     pub(crate) fn login(&self) -> Result<Login, Unavailable> {
@@ -68,8 +83,13 @@ impl User {
         OrganisationId(self.organisation.clone())
     }
 
-    /// Whether a valid access token is this user's and was not revoked. Whole seconds: a token of the very second of the
-    /// sign-out stays good (brief 2.3).
+    /// The `iat` of a token issued now. Tokens have whole seconds: those of the sign-out's own second die with it, and a login
+    /// right after it, in the same second, gets a token of the next.
+    pub(crate) fn issue_second(&self, now: OffsetDateTime) -> i64 {
+        now.unix_timestamp().max(self.tokens_valid_from.unwrap_or_default())
+    }
+
+    /// Whether a valid access token is this user's and was not revoked.
     pub(crate) fn accepts(&self, token: &AccessToken) -> bool {
         token.sub == self.sub && self.tokens_valid_from.is_none_or(|from| token.iat >= from)
     }

@@ -28,7 +28,7 @@ fn claims() -> Value {
         "sub": "s", "iss": "issuer", "aud": "avain", "token_use": "id", "auth_time": NOW, "iat": NOW, "exp": NOW + 3600,
         "jti": "j", "cognito:username": "e_anna_at_example.com__data", "email": "anna@example.com",
         "email_verified": true, "phone_number": "+358401234567", "phone_number_verified": true,
-        "custom:organisation": "org-1", "custom:mode": "data", "custom:apikey": "key"
+        "custom:organisation": "org-1", "custom:mode": "data", "custom:apikey": "key", "custom:account_type": "customer"
     })
 }
 

@@ -6,6 +6,7 @@ mod blobs;
 mod outbox;
 mod pool;
 mod pool_codes;
+mod sealer;
 mod support;
 mod tokens;
 mod vault;

@@ -74,16 +74,20 @@ async fn addresses_that_look_alike_are_separate_users() {
 }
 
 #[tokio::test]
-async fn a_user_is_replaced_until_the_phone_is_verified() {
+async fn a_user_whose_registration_broke_off_is_replaced() {
     let (world, login) = (support::world().await, admin());
     world.sign_up_with(&login, "The-First-Password-Of-All-1").await.unwrap();
     let first = world.code(&login, CodeKind::Phone);
+    let at_the_same_time = world.sign_up(&login).await;
+    assert!(matches!(at_the_same_time, Err(IdentityError::UserExists)), "a registration under way is nobody else's");
+    world.clock.forward(Duration::minutes(1));
     world.sign_up(&login).await.unwrap();
     let result = world.pool.confirm_phone(&login, PHONE, &first).await;
     assert!(matches!(result, Err(IdentityError::WrongCode)), "the code of the replaced user is not good");
     let code = world.code(&login, CodeKind::Phone);
     world.pool.confirm_phone(&login, PHONE, &code).await.unwrap();
 
+    world.clock.forward(Duration::minutes(1));
     let again = world.sign_up_with(&login, "The-Third-Password-Of-All-3").await;
     assert!(matches!(again, Err(IdentityError::UserExists)));
     assert!(world.sign_in(&login).await.is_ok(), "nothing of the refused registration was kept");

@@ -20,6 +20,7 @@ pub(crate) const API_KEY: &str = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0";
 pub(crate) const PASSWORD: &str = "Correct-Horse-Battery-9";
 pub(crate) const ISSUER: &str = "https://avain.example/pool";
 
+#[derive(Default)]
 pub(crate) struct FakeClock(AtomicI64);
 
 impl FakeClock {
@@ -94,6 +95,7 @@ impl World {
             phone: PHONE,
             api_key: API_KEY,
             organisation: &OrganisationId("org-1".to_owned()),
+            owner: true,
         };
         self.pool.sign_up(user).await
     }

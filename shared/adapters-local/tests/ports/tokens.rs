@@ -27,9 +27,11 @@ async fn the_claims_have_cognitos_names() {
         "sub": id["sub"], "iss": ISSUER, "aud": "avain", "token_use": "id", "auth_time": now, "iat": now,
         "exp": now + 3600, "jti": id["jti"], "cognito:username": "e_anna_at_example.com__admin",
         "email": "anna@example.com", "email_verified": true, "phone_number": PHONE, "phone_number_verified": true,
-        "custom:organisation": "org-1", "custom:mode": "admin", "custom:apikey": API_KEY
+        "custom:organisation": "org-1", "custom:mode": "admin", "custom:apikey": API_KEY,
+        "custom:account_type": "integrator"
     });
     assert_eq!(id, expected);
+    assert!(tokens.owner);
 
     let access = claims(&tokens.access_token);
     let expected = json!({

@@ -64,7 +64,17 @@ fn sign_in(step: &SignIn) -> Value {
         }
         SignIn::Done(tokens) => success(
             "Login OK",
-            json!({ "IdToken": tokens.id_token, "ApiKey": tokens.api_key, "ExpiresIn": tokens.expires_in }),
+            json!({
+                "IdToken": tokens.id_token,
+                "ApiKey": tokens.api_key,
+                "ExpiresIn": tokens.expires_in,
+                "Account": account(tokens.owner),
+            }),
         ),
     }
+}
+
+/// What the account may do beyond the contract: nothing yet.
+fn account(owner: bool) -> Value {
+    json!({ "Type": if owner { "integrator" } else { "customer" }, "Features": [], "Entitlements": [] })
 }

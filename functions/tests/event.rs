@@ -1,0 +1,136 @@
+//! Requests as API Gateway's REST API hands them to a function (proxy integration, payload version 1.0), and one sample for
+//! each operation: `events/NAME.json`.
+
+use avain::client::{Call, Credentials, request};
+use avain_api::Operation;
+use avain_api::operations::Access;
+use avain_api::route;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Map, Value, json};
+
+/// The API's stage: in the address that API Gateway gives out, not in the event's path.
+const STAGE: &str = "live";
+
+/// Path parameters of the samples.
+const PARAMETERS: [(&str, &str); 6] = [
+    ("Email", "aino@esimerkki.fi"),
+    ("Mode", "admin"),
+    ("Phone", "+358401234567"),
+    ("Bank", "simulator"),
+    ("FileType", "pain.002.001.10"),
+    ("FileReference", "1"),
+];
+
+/// The operation's sample event.
+pub(crate) fn sample(operation: &'static Operation) -> Value {
+    let names = operation.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+    let path: Vec<&str> = names.map(parameter).collect();
+    let credentials =
+        Credentials { id_token: "id-token-of-a-login".into(), api_key: "api-key-of-a-registration".into() };
+    let call = Call {
+        operation,
+        path: &path,
+        query: if operation.binary() == "list_files" { "?FileType=&Status=NEW" } else { "" },
+        credentials: matches!(operation.access, Access::Token { .. }).then_some(&credentials),
+        body: body(operation.binary()),
+    };
+    of(operation, &request(call).unwrap())
+}
+
+fn parameter(name: &str) -> &'static str {
+    let found = PARAMETERS.iter().find(|(it, _)| *it == name);
+    found.unwrap_or_else(|| panic!("PARAMETERS has no sample of {name}")).1
+}
+
+/// The body of an operation's sample.
+fn body(binary: &str) -> Option<Value> {
+    let (challenge, encrypted) = ("challenge-of-init", "cGFzc3dvcmR8fHRpbWVzdGFtcA==");
+    Some(match binary {
+        "register" => json!({
+            "Name": "Aino Avain", "Phone": "+358401234567", "Company": "Esimerkki Oy", "ApiKey": "0",
+            "ChResp": challenge, "Encrypted": encrypted,
+        }),
+        "verify_email" => json!({ "Code": "123456", "AccessToken": "access-token-of-a-login" }),
+        "verify_phone" => json!({ "Code": "123456" }),
+        "login" => json!({ "ChResp": challenge, "Encrypted": encrypted }),
+        "login_mfa" => json!({ "Session": "session-of-a-login", "Code": "123456" }),
+        "enroll_cert" => {
+            json!({ "Code": "Demo-Code-2026-0001", "Company": "Esimerkki Oy", "WsUserId": "1000038023" })
+        }
+        "upload_file" => json!({
+            "FileContents": "PERvY3VtZW50Lz4=", "FileType": "pain.001.001.09", "FileName": "payment.xml",
+            "Signature": "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n",
+        }),
+        "upload_key" => json!({
+            "PgpKey": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n",
+            "PgpKeyPurpose": "authorize",
+        }),
+        _ => return None,
+    })
+}
+
+/// The event of a request whose URI is path and query. The path is as the client wrote it; query values are decoded.
+pub(crate) fn of(operation: &Operation, request: &Request<Bytes>) -> Value {
+    let path = request.uri().path();
+    let parameters: Map<String, Value> = route::parameters(operation.path, path)
+        .unwrap()
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()))
+        .collect();
+    let query: Map<String, Value> = request
+        .uri()
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), route::percent_decode(value).unwrap().into()))
+        .collect();
+    let added = [
+        ("host", "abcdef1234.execute-api.eu-north-1.amazonaws.com"),
+        ("user-agent", "avain"),
+        ("x-forwarded-for", "192.0.2.1"),
+        ("x-forwarded-port", "443"),
+        ("x-forwarded-proto", "https"),
+    ];
+    let sent = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap()));
+    let headers: Map<String, Value> = sent.chain(added).map(|(name, value)| (name.to_owned(), value.into())).collect();
+    let body = std::str::from_utf8(request.body()).unwrap();
+    json!({
+        "resource": operation.path,
+        "path": path,
+        "httpMethod": operation.method.as_str(),
+        "multiValueHeaders": lists(&headers),
+        "headers": headers,
+        "multiValueQueryStringParameters": or_null(lists(&query)),
+        "queryStringParameters": or_null(query),
+        "pathParameters": or_null(parameters),
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdef1234",
+            "domainName": "abcdef1234.execute-api.eu-north-1.amazonaws.com",
+            "httpMethod": operation.method.as_str(),
+            "identity": { "sourceIp": "192.0.2.1", "userAgent": "avain" },
+            "path": format!("/{STAGE}{path}"),
+            "protocol": "HTTP/1.1",
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "requestTime": "01/Jun/2026:12:00:00 +0000",
+            "requestTimeEpoch": 1_780_315_200_000_u64,
+            "resourceId": "123456",
+            "resourcePath": operation.path,
+            "stage": STAGE,
+        },
+        "body": if body.is_empty() { Value::Null } else { body.into() },
+        "isBase64Encoded": false,
+    })
+}
+
+fn lists(values: &Map<String, Value>) -> Map<String, Value> {
+    values.iter().map(|(name, value)| (name.clone(), json!([value]))).collect()
+}
+
+/// API Gateway writes null where there is none.
+fn or_null(values: Map<String, Value>) -> Value {
+    if values.is_empty() { Value::Null } else { Value::Object(values) }
+}

@@ -1,0 +1,168 @@
+//! Binaries, sample events and the deployment follow the table of operations. What is missing, or too much, is printed, all
+//! at once.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use avain_adapters_aws::store::TABLE_PROPERTIES;
+use avain_api::operations::ALL;
+use avain_api::{Need, Operation};
+use serde_json::{Map, Value};
+
+use crate::event;
+
+/// With this variable set to 1 the sample events are written instead of compared.
+const WRITE_EVENTS: &str = "AVAIN_WRITE_EVENTS";
+
+#[test]
+fn functions_events_and_deployment_follow_the_table_of_operations() {
+    let faults = [names(), manifest(), sources(), events(), template(), table()].concat();
+    assert!(faults.is_empty(), "out of step with the table of operations:\n\n{}", faults.join("\n"));
+}
+
+/// Names of binaries and events are the operations' own: no two have the same.
+fn names() -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    ALL.iter()
+        .filter(|operation| !seen.insert(operation.binary()))
+        .map(|operation| format!("two operations have the binary {}", operation.binary()))
+        .collect()
+}
+
+/// `functions/Cargo.toml`: one binary for each operation.
+fn manifest() -> Vec<String> {
+    let text = read("functions/Cargo.toml");
+    let found = text.split("\n\n").filter(|block| block.starts_with("[[bin]]")).map(|block| block.trim().to_owned());
+    let wanted = ALL.iter().map(|operation| {
+        format!("[[bin]]\nname = \"{}\"\npath = \"{}.rs\"\ntest = false", operation.binary(), operation.function)
+    });
+    difference("functions/Cargo.toml", wanted, found)
+}
+
+/// `functions/FOLDER/NAME.rs`: names the operation and asks for the ports that it needs.
+fn sources() -> Vec<String> {
+    let file = |operation: &Operation| format!("functions/{}.rs", operation.function);
+    let mut faults = Vec::new();
+    for operation in ALL {
+        let found = fs::read_to_string(root().join(file(operation))).unwrap_or_default();
+        faults.extend(difference(&file(operation), [source(operation)], [found]));
+    }
+    let folders: BTreeSet<&str> = ALL.iter().filter_map(|operation| operation.function.split('/').next()).collect();
+    let found = folders.iter().flat_map(|folder| files(&format!("functions/{folder}")));
+    faults.extend(difference("functions", ALL.iter().map(|it| file(it)), found));
+    faults
+}
+
+fn source(operation: &Operation) -> String {
+    let constant = operation.binary().to_uppercase();
+    let ports: Vec<String> = operation.needs.iter().copied().map(port).collect();
+    format!(
+        "//! {}.\n\nuse std::process::ExitCode;\n\nuse avain_api::operations::{constant};\n\
+         use avain_functions::{{ports, start}};\n\nfn main() -> ExitCode {{\n    start(&{constant}, &[{}])\n}}\n",
+        operation.name,
+        ports.join(", ")
+    )
+}
+
+/// `ServiceKeys` is opened by `ports::service_keys`.
+fn port(need: Need) -> String {
+    let mut name = String::from("ports::");
+    for (at, letter) in format!("{need:?}").char_indices() {
+        if at > 0 && letter.is_uppercase() {
+            name.push('_');
+        }
+        name.extend(letter.to_lowercase());
+    }
+    name
+}
+
+/// `events/NAME.json`: the sample that `event.rs` makes of the operation's row.
+fn events() -> Vec<String> {
+    let file = |operation: &Operation| format!("events/{}.json", operation.binary());
+    let mut faults = Vec::new();
+    for operation in ALL {
+        let (path, wanted) = (root().join(file(operation)), format!("{:#}\n", event::sample(operation)));
+        if std::env::var(WRITE_EVENTS).is_ok_and(|value| value == "1") {
+            fs::write(&path, &wanted).unwrap();
+        }
+        if fs::read_to_string(&path).ok().as_ref() != Some(&wanted) {
+            faults.push(format!("{}: missing or out of date; {WRITE_EVENTS}=1 writes it", file(operation)));
+        }
+    }
+    faults.extend(difference("events", ALL.iter().map(|it| file(it)), files("events")));
+    faults
+}
+
+/// `template.yaml`: one function for each operation, with its route.
+fn template() -> Vec<String> {
+    let wanted = ALL.iter().map(|operation| {
+        let (name, binary, path) = (operation.name, operation.binary(), operation.path);
+        let method = operation.method.as_str().to_lowercase();
+        format!(
+            "  {name}:\n    Type: AWS::Serverless::Function\n    \
+             Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: {binary}}}}}\n    \
+             Properties:\n      Events:\n        Call:\n          Type: Api\n          \
+             Properties: {{RestApiId: !Ref Api, Method: {method}, Path: \"{path}\"}}"
+        )
+    });
+    let found = resources().into_iter().filter(|resource| resource.contains("Type: AWS::Serverless::Function\n"));
+    difference("template.yaml", wanted, found)
+}
+
+/// `template.yaml`: the table has the properties that the store relies on, each as JSON on a line of its own.
+fn table() -> Vec<String> {
+    let resources = resources();
+    let tables: Vec<&String> = resources.iter().filter(|it| it.contains("Type: AWS::DynamoDB::Table\n")).collect();
+    let [table] = tables[..] else { return vec![format!("template.yaml: {} tables instead of one", tables.len())] };
+    let wanted: Map<String, Value> = serde_json::from_str(TABLE_PROPERTIES).unwrap();
+    let wanted = wanted.iter().map(|(name, value)| format!("{name}: {value}"));
+    let declared: BTreeSet<String> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("      ")?.split_once(": "))
+        .filter_map(|(name, value)| Some(format!("{name}: {}", serde_json::from_str::<Value>(value).ok()?)))
+        .collect();
+    let missing = wanted.filter(|line| !declared.contains(line));
+    missing.map(|line| format!("template.yaml: the table has no\n{line}\n")).collect()
+}
+
+/// The template's resources, each with its lines, comments left out.
+fn resources() -> Vec<String> {
+    let text = read("template.yaml");
+    let mut resources: Vec<String> = Vec::new();
+    let lines = text.lines().skip_while(|line| *line != "Resources:").skip(1);
+    for line in lines.take_while(|line| line.is_empty() || line.starts_with(' ')) {
+        match (line.starts_with("   "), resources.last_mut()) {
+            _ if line.trim().is_empty() || line.trim_start().starts_with('#') => {}
+            (true, Some(resource)) => resource.extend(["\n", line]),
+            _ => resources.push(line.to_owned()),
+        }
+    }
+    resources
+}
+
+/// What a place lacks, and what it has too much.
+fn difference(
+    place: &str,
+    wanted: impl IntoIterator<Item = String>,
+    found: impl IntoIterator<Item = String>,
+) -> Vec<String> {
+    let (wanted, found) = (wanted.into_iter().collect::<BTreeSet<_>>(), found.into_iter().collect::<BTreeSet<_>>());
+    let missing = wanted.difference(&found).map(|text| format!("{place}: missing\n{text}\n"));
+    let surplus = found.difference(&wanted).map(|text| format!("{place}: not of the table\n{text}\n"));
+    missing.chain(surplus).collect()
+}
+
+fn files(folder: &str) -> Vec<String> {
+    let entries = fs::read_dir(root().join(folder)).map(|entries| entries.map(|entry| entry.unwrap().file_name()));
+    let names = entries.into_iter().flatten();
+    names.map(|name| format!("{folder}/{}", name.to_string_lossy())).collect()
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_default()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

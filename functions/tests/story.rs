@@ -1,0 +1,136 @@
+//! The whole story through the functions: each call is an event for its own process on one data directory, as in Lambda,
+//! where nothing is kept between two calls but what was stored.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use avain::client::{ClientError, Transport};
+use avain::machine::Banks;
+use avain::story::{Codes, Company, Signer, Story, payment};
+use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::random::SystemRandom;
+use avain_api::operations::ALL;
+use avain_api::route::{Route, find, percent_decode};
+use avain_domain::ports::Clock;
+use avain_domain::service_keys::ServiceKeys;
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::Value;
+
+use crate::event;
+use crate::process::{Function, Outcome};
+
+const BANK: &str = "simulator";
+
+#[tokio::test]
+async fn from_registration_to_the_banks_answer_through_functions() {
+    let data = tempfile::tempdir().unwrap();
+    let password_key = password_key(data.path()).await;
+    let banks = Banks::start(data.path(), Arc::new(SystemClock)).await.unwrap();
+    let functions = Functions {
+        data: data.path(),
+        banks: &banks.base,
+        raw: false.into(),
+        used: Mutex::default(),
+        log: Mutex::default(),
+    };
+    let codes = OutboxFile(data.path());
+    let company = Company::example("a+b@esimerkki.fi");
+    let story = Story { transport: &functions, codes: &codes, password_key: &password_key, company };
+
+    let admin = story.open("admin", "0").await.unwrap();
+    let signer = Signer::generate("Payments <payments@esimerkki.fi>").unwrap();
+    story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    assert_eq!(story.keys(&admin).await.unwrap().len(), 1);
+    story.enrol(&admin, BANK, "1000038023", "Demo-Code-2026-0001").await.unwrap();
+    assert_eq!(story.certificates(&admin).await.unwrap()[0]["Subject"], "1000038023");
+
+    let data_mode = story.open("data", &admin.api_key).await.unwrap();
+    let file = payment("MSG-1", &story.company.name, SystemClock.now());
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    story.upload(&data_mode, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    let listed = story.files(&data_mode, BANK, "NEW").await.unwrap();
+    let report = listed.iter().find(|it| it.file_type == "pain.002.001.10").expect("the bank reports on the payment");
+    let report = story.download(&data_mode, BANK, report).await.unwrap();
+    let report = String::from_utf8(report).unwrap();
+    assert!(report.contains("MSG-1") && report.matches("<TxSts>ACSC</TxSts>").count() == 2, "{report}");
+
+    story.log_out("data", &data_mode).await.unwrap();
+    let refused = story.files(&data_mode, BANK, "ALL").await;
+    assert!(matches!(refused, Err(ClientError::Refused { status: 401, .. })), "a token was taken after its logout");
+
+    let all: BTreeSet<&str> = ALL.iter().map(|operation| operation.name).collect();
+    assert_eq!(*functions.used.lock().unwrap(), all, "the story calls every function");
+    let log = functions.log.lock().unwrap();
+    let company = &story.company;
+    for secret in
+        [&company.admin_password, &company.data_password, &admin.id_token, &admin.api_key, &data_mode.id_token]
+    {
+        assert!(!log.contains(secret.as_str()), "a secret is in the log");
+    }
+}
+
+/// The public key that passwords are encrypted with: what `avain serve` prints.
+async fn password_key(data: &Path) -> String {
+    let directory = DataDirectory::open(data, Arc::new(SystemClock), Arc::new(SystemRandom)).unwrap();
+    let keys = ServiceKeys::open(&*directory.store(), &directory.sealer(), &SystemRandom).await.unwrap();
+    keys.password_key_pem()
+}
+
+/// Sends each request as an event to a function started for it; its path percent-encoded and raw by turns, as clients differ.
+struct Functions<'a> {
+    data: &'a Path,
+    banks: &'a str,
+    raw: AtomicBool,
+    used: Mutex<BTreeSet<&'static str>>,
+    log: Mutex<String>,
+}
+
+#[async_trait]
+impl Transport for Functions<'_> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
+        let Route::Found(operation) = find(request.method(), request.uri().path()) else {
+            return Err(ClientError::Unexpected(format!("no operation: {}", request.uri().path())));
+        };
+        self.used.lock().unwrap().insert(operation.name);
+        let variables = [("AVAIN_LOCAL", self.data.as_os_str()), ("AVAIN_SIMULATOR", self.banks.as_ref())];
+        let mut event = event::of(operation, &request);
+        if self.raw.fetch_not(Ordering::Relaxed) {
+            event["path"] = percent_decode(request.uri().path()).into();
+        }
+        let mut function = Function::start(operation.binary(), &variables);
+        let outcome = function.invoke("story", &event.to_string()).await;
+        let log = function.stop().await;
+        self.log.lock().unwrap().push_str(&log);
+        match outcome {
+            Outcome::Answer(_, answer) => Ok(response(&answer)),
+            other => Err(ClientError::Transport(format!("{other:?}"))),
+        }
+    }
+}
+
+/// What API Gateway makes of a function's answer.
+fn response(answer: &Value) -> Response<Bytes> {
+    let status = u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap();
+    let body = answer["body"].as_str().unwrap().to_owned();
+    Response::builder().status(status).body(body.into()).unwrap()
+}
+
+/// Reads the codes from the data directory's outbox.
+struct OutboxFile<'a>(&'a Path);
+
+#[async_trait]
+impl Codes for OutboxFile<'_> {
+    async fn newest(&self, email: &str, mode: &str, kind: &str) -> Result<String, ClientError> {
+        let text = std::fs::read_to_string(self.0.join("outbox.jsonl")).unwrap();
+        let messages = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let wanted = |it: &Value| it["email"] == email && it["mode"] == mode && it["kind"] == kind;
+        let newest = messages.rev().find(wanted);
+        let code = newest.and_then(|it| it["code"].as_str().map(str::to_owned));
+        code.ok_or_else(|| ClientError::Unexpected(format!("no {kind} code")))
+    }
+}

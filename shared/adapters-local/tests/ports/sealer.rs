@@ -1,0 +1,155 @@
+//! Sealing under the key file: what is sealed opens for its own identity only (R26 to R30).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use avain_adapters_local::random::SystemRandom;
+use avain_adapters_local::vault::KeyFileVault;
+use avain_domain::names::OrganisationId;
+use avain_domain::ports::{DataKey, KeyContext, Unavailable, Vault};
+use avain_domain::records::{KeyId, KeyKind};
+use avain_domain::seal::Sealer;
+use avain_domain::secret::Secret;
+use proptest::prelude::*;
+use time::Duration;
+
+use crate::support::FakeClock;
+
+/// Counts what reaches the vault.
+struct Counted {
+    vault: KeyFileVault,
+    calls: AtomicU32,
+}
+
+#[async_trait]
+impl Vault for Counted {
+    async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.vault.generate(context).await
+    }
+    async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable> {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        self.vault.open(context, wrapped).await
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    vault: Arc<Counted>,
+    clock: Arc<FakeClock>,
+    sealer: Sealer,
+}
+
+fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = KeyFileVault::open(&folder.path().join("root.key")).unwrap();
+    let vault = Arc::new(Counted { vault, calls: AtomicU32::new(0) });
+    let clock = Arc::new(FakeClock::default());
+    let sealer = Sealer::new(vault.clone(), clock.clone(), Arc::new(SystemRandom));
+    World { folder, vault, clock, sealer }
+}
+
+impl World {
+    /// Another process on the same root key: nothing in its memory.
+    fn restarted(&self) -> Sealer {
+        let vault = KeyFileVault::open(&self.folder.path().join("root.key")).unwrap();
+        Sealer::new(Arc::new(vault), self.clock.clone(), Arc::new(SystemRandom))
+    }
+
+    fn calls(&self) -> u32 {
+        self.vault.calls.swap(0, Ordering::SeqCst)
+    }
+}
+
+fn key(organisation: &str, holder: &str, kind: KeyKind, id: &str) -> KeyId {
+    KeyId { organisation: OrganisationId(organisation.to_owned()), holder: holder.to_owned(), kind, id: id.to_owned() }
+}
+
+fn id() -> KeyId {
+    key("org-1", "a@example.com", KeyKind::Bank, "nordea/1")
+}
+
+#[tokio::test]
+async fn a_blob_moved_to_another_record_does_not_open() {
+    let world = world();
+    let sealed = world.sealer.seal(&id(), b"a private key").await.unwrap();
+    assert_eq!(world.restarted().open(&id(), &sealed).await.unwrap().expose(), b"a private key");
+    for other in [
+        key("org-2", "a@example.com", KeyKind::Bank, "nordea/1"),
+        key("org-1", "b@example.com", KeyKind::Bank, "nordea/1"),
+        key("org-1", "a@example.com", KeyKind::File, "nordea/1"),
+        key("org-1", "a@example.com", KeyKind::Bank, "nordea/2"),
+        // The same letters, cut elsewhere.
+        key("org-1", "a@example.comnor", KeyKind::Bank, "dea/1"),
+    ] {
+        assert!(world.sealer.open(&other, &sealed).await.is_err(), "{other:?}");
+        assert!(world.restarted().open(&other, &sealed).await.is_err(), "{other:?}");
+    }
+}
+
+#[tokio::test]
+async fn no_changed_byte_and_no_shorter_blob_opens() {
+    let world = world();
+    let sealed = world.sealer.seal(&id(), b"a private key").await.unwrap();
+    for at in 0..sealed.len() {
+        let mut changed = sealed.clone();
+        changed[at] ^= 1;
+        assert!(world.sealer.open(&id(), &changed).await.is_err(), "byte {at}");
+        assert!(world.sealer.open(&id(), &sealed[..at]).await.is_err(), "length {at}");
+    }
+}
+
+#[tokio::test]
+async fn the_vault_is_asked_once_per_organisation_kind_and_quarter_of_an_hour() {
+    let world = world();
+    let sealed = world.sealer.seal(&id(), b"one").await.unwrap();
+    world.sealer.seal(&id(), b"two").await.unwrap();
+    world.sealer.open(&id(), &sealed).await.unwrap();
+    assert_eq!(world.calls(), 1);
+
+    world.sealer.seal(&key("org-2", "a@example.com", KeyKind::Bank, "nordea/1"), b"one").await.unwrap();
+    world.sealer.seal(&key("org-1", "a@example.com", KeyKind::File, "nordea/1"), b"one").await.unwrap();
+    assert_eq!(world.calls(), 2);
+
+    world.clock.forward(Duration::minutes(15));
+    world.sealer.open(&id(), &sealed).await.unwrap();
+    world.sealer.open(&id(), &sealed).await.unwrap();
+    assert_eq!(world.calls(), 1, "an old data key is opened anew");
+    world.sealer.seal(&id(), b"three").await.unwrap();
+    assert_eq!(world.calls(), 1, "and seals no more");
+}
+
+#[tokio::test]
+async fn no_two_seals_are_alike() {
+    let world = world();
+    let mut seen = HashSet::new();
+    for _ in 0..500 {
+        let sealed = world.sealer.seal(&id(), b"the same").await.unwrap();
+        // Version, length and wrapped key come first, then the nonce.
+        let wrapped = usize::from(u16::from_be_bytes([sealed[1], sealed[2]]));
+        assert!(seen.insert(sealed[3 + wrapped..3 + wrapped + 12].to_vec()), "a nonce came twice");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn what_is_sealed_opens(plaintext in prop::collection::vec(any::<u8>(), 0..4096)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let world = world();
+            let sealed = world.sealer.seal(&id(), &plaintext).await.unwrap();
+            let opened = world.restarted().open(&id(), &sealed).await.unwrap();
+            assert_eq!(opened.expose(), plaintext);
+        });
+    }
+
+    #[test]
+    fn bytes_that_nobody_sealed_do_not_open(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { assert!(world().sealer.open(&id(), &bytes).await.is_err()); });
+    }
+}

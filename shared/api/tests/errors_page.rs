@@ -1,0 +1,75 @@
+//! docs/errors.md is written from the table of answers, so that it cannot go stale. `AVAIN_BLESS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use avain_api::operations::{ENROLL_CERT, UPLOAD_FILE};
+use avain_api::ws_channel::errors::reply;
+use avain_domain::Failure;
+
+const HEAD: &str = "# What the API answers when it does not do what was asked
+
+Every refusal is JSON: `{\"RequestId\", \"ResponseCode\", \"ResponseText\"}`. ResponseCode is `01`, or the bank's own code where a bank refused. Clients match on the texts: they do
+not change. Made from the code by `cargo test -p avain-api`.
+
+| condition | status | ResponseText | Retry-After |
+|---|---|---|---|
+";
+
+/// Every variant with the condition that it stands for.
+fn conditions() -> Vec<(&'static str, Failure)> {
+    let text = |text: &str| text.to_owned();
+    vec![
+        ("a parameter is missing", Failure::Missing),
+        ("a parameter has a value that is not acceptable; the body is not a JSON object", Failure::Invalid(text("NAME"))),
+        ("no such bank here", Failure::UnknownBank),
+        ("the password is too weak (the challenge is spent)", Failure::WeakPassword),
+        ("wrong password, unknown user, or a challenge that is not good for this login", Failure::WrongCredentials),
+        ("too many failures: nothing is looked at until then", Failure::AttemptLimit { retry_after: 2 }),
+        ("wrong code (a try is spent)", Failure::WrongCode),
+        ("the code is over ten minutes old or was tried five times", Failure::CodeExpired),
+        ("the second factor's session was used, has expired, or is another login's", Failure::NoSession),
+        ("no token, or one that is expired, revoked or not ours", Failure::Unauthorized),
+        ("x-api-key is absent, unknown or another organisation's", Failure::InvalidApiKey),
+        ("the operation is for the other mode (the text is the operation's own; here EnrollCert's)", Failure::WrongMode),
+        ("the organisation has no service agreement for real banks", Failure::NoAgreement),
+        ("this deployment has no simulated bank", Failure::NoSimulator),
+        ("absent, or another organisation's", Failure::NotFound),
+        ("the account has no certificate for the bank", Failure::NoCertificate),
+        ("it is there already (the text says what)", Failure::Exists("Bank certificate(s) already exists")),
+        ("an upload without any signature", Failure::NoSignature),
+        ("an upload without a valid signature by a registered authorize key", Failure::SignaturesFailed),
+        ("the same bytes were sent before and the outcome is not known", Failure::Unresolved(text("ID"))),
+        ("body or answer over 5.5 MiB", Failure::TooLarge { limit: avain_api::MAX_BODY }),
+        ("the bank refused", Failure::BankRefused { code: text("24"), text: text("(the bank's text)") }),
+        ("the bank is down, breaks off or answers with an HTTP error", Failure::BankUnreachable),
+        ("the bank is too slow", Failure::BankTimeout),
+        ("the bank's answer cannot be read, or belongs to another request", Failure::BankUnreadable),
+        ("the bank's answer is not signed by the bank", Failure::BankSignature),
+        ("a part of the service is down or throttled: try again", Failure::Unavailable(String::new())),
+        ("a fault of the service", Failure::Internal(String::new())),
+    ]
+}
+
+#[test]
+fn the_page_is_the_table() {
+    let mut page = HEAD.to_owned();
+    for (condition, failure) in conditions() {
+        let reply = reply(&ENROLL_CERT, &failure);
+        let wait = reply.retry_after.map(|seconds| format!("{seconds} s or more")).unwrap_or_default();
+        writeln!(page, "| {condition} | {} | `{}` | {wait} |", reply.status, reply.text).unwrap();
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors.md");
+    if std::env::var_os("AVAIN_BLESS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), page, "AVAIN_BLESS=1 writes the page anew");
+}
+
+#[test]
+fn the_other_mode_is_told_in_the_operations_own_words() {
+    assert_eq!(
+        reply(&UPLOAD_FILE, &Failure::WrongMode).text,
+        "File uploads not allowed on admin mode, use data account mode"
+    );
+}

@@ -1,0 +1,339 @@
+//! Answers of ListFiles, UploadFile and DownloadFile, each with what it changes.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use avain::client::Credentials;
+use avain::story::Signer;
+use avain_bank_simulator::{BankKey, Operation};
+use avain_domain::names::Bank;
+use avain_domain::records::{Download, Key, KeyId, KeyKind, Record, UploadState, Write};
+use avain_test_support::{output, peer};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::Service;
+use crate::support::firm::{Firm, PAYMENT, path_of};
+
+const FILE: &str = "/v2/files/simulator/camt.053.001.02/x";
+const NO_SIGNATURE: &str = "No signatures found. File upload requires PGP authorize key detached signature(s).";
+const FAILED: &str = "All signature verification(s) failed";
+
+#[tokio::test]
+async fn who_may_not_is_told_before_anything_is_done() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "may").await;
+    let before = firm.records().await;
+    let payment = firm.payment("MAY").body().to_string();
+    let calls =
+        [(Method::GET, "/v2/files/simulator"), (Method::PUT, "/v2/files/simulator"), (Method::GET, FILE)];
+    for (method, path) in &calls {
+        let send = async |who: Option<Credentials>| {
+            service.send(method.clone(), path, who.as_ref(), payment.clone()).await
+        };
+        send(None).await.is(401, "01", "Unauthorized");
+        let rubbish = Credentials { id_token: "a.b.c".to_owned(), ..firm.data.clone() };
+        send(Some(rubbish)).await.is(401, "01", "Unauthorized");
+        let wrong_key = Credentials { api_key: "0".to_owned(), ..firm.data.clone() };
+        send(Some(wrong_key)).await.is(403, "01", "Invalid API key");
+        send(Some(firm.data.clone())).await.is(404, "01", "No certificate(s) for this bank,");
+    }
+    let admin = async |method: Method, path: &str| {
+        service.send(method, path, Some(&firm.admin), payment.clone()).await
+    };
+    let uploads = "File uploads not allowed on admin mode, use data account mode";
+    admin(Method::PUT, "/v2/files/simulator").await.is(403, "01", uploads);
+    let downloads = "File downloads not allowed on admin mode, use data account mode";
+    admin(Method::GET, FILE).await.is(403, "01", downloads);
+    admin(Method::GET, "/v2/files/simulator").await.is(404, "01", "No certificate(s) for this bank,");
+    for (bank, status, text) in [
+        ("nosuchbank", 400, "Invalid parameter bank"),
+        ("osuuspankki", 400, "Invalid parameter bank"),
+        ("nordea", 403, "No service agreement"),
+    ] {
+        for (method, path) in &calls {
+            let path = path.replace("simulator", bank);
+            service.send(method.clone(), &path, Some(&firm.data), payment.clone()).await.is(status, "01", text);
+        }
+    }
+    assert_eq!(firm.records().await, before);
+    assert_eq!(firm.simulator().requests(BankKey::Simulator), 0);
+}
+
+#[tokio::test]
+async fn files_are_listed_and_fetched_by_their_owner_only() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "owner").await;
+    let list = async |query: &str| {
+        let answer = firm.get(&format!("/v2/files/simulator{query}")).await;
+        let files = answer.succeeded(200)["FileDescriptors"].as_array().unwrap().clone();
+        files.iter().map(|file| file["FileType"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(list("?Status=DLD").await, Vec::<String>::new());
+    assert_eq!(list("?Status=NEW").await, ["camt.053.001.02"]);
+    firm.upload(&firm.payment("LISTED").body()).await.succeeded(201);
+    assert_eq!(list("").await.len(), 4);
+    assert_eq!(list("?Status=").await.len(), 4);
+    assert_eq!(list("?FileType=camt.053.001.02&Status=ALL").await.len(), 2);
+    assert_eq!(list("?Status=NEW&FileType=pain.002.001.10").await, ["pain.002.001.10"]);
+    assert_eq!(list("?Status=NEW&FileType=TITO").await, Vec::<String>::new());
+    let admin = service.send(Method::GET, "/v2/files/simulator", Some(&firm.admin), "").await;
+    assert_eq!(admin.succeeded(200)["FileDescriptors"].as_array().unwrap().len(), 4);
+    let calls = firm.calls(Operation::DownloadFileList);
+    let too_long = "t".repeat(41);
+    for (query, name) in [
+        ("?Status=new", "Status"),
+        ("?Status=DOWNLOADED", "Status"),
+        ("?Status=%zz", "Status"),
+        ("?FileType=ALL", "FileType"),
+        (&format!("?FileType={too_long}"), "FileType"),
+        ("?FileType=a%00b", "FileType"),
+    ] {
+        let answer = firm.get(&format!("/v2/files/simulator{query}")).await;
+        answer.is(400, "01", &format!("Invalid parameter(s): {name}"));
+    }
+    assert_eq!(firm.calls(Operation::DownloadFileList), calls);
+    firm.get("/v2/files/simulator?FileType=unknown").await.is(400, "20", "Content type not valid.");
+
+    let listed = firm.get("/v2/files/simulator?FileType=camt.054.001.02").await;
+    let [file] = listed.succeeded(200)["FileDescriptors"].as_array().unwrap().as_slice() else { panic!("{listed:?}") };
+    assert_eq!(file["Status"], "NEW");
+    assert!(file.as_object().unwrap().values().all(Value::is_string), "{file}");
+    let timestamp = file["FileTimestamp"].as_str().unwrap();
+    assert_eq!(timestamp[..10], service.today(), "{timestamp}");
+
+    let other = Firm::enrolled(&service, &codes, "stranger").await;
+    let path = path_of(file);
+    let others = other.records().await;
+    other.get(&path).await.is(404, "01", "Not found");
+    let first = firm.get(&path).await;
+    let content = STANDARD.decode(first.succeeded(200)["Content"].as_str().unwrap()).unwrap();
+    assert!(String::from_utf8(content).unwrap().contains("camt.054.001.02"));
+    let calls = firm.calls(Operation::DownloadFile);
+    assert_eq!(firm.get(&path).await.body, first.body);
+    assert_eq!(firm.calls(Operation::DownloadFile), calls);
+    // Kept for its owner does not mean kept for others.
+    other.get(&path).await.is(404, "01", "Not found");
+    assert_eq!(other.records().await, others);
+    assert_eq!(list("?Status=DLD").await, ["camt.054.001.02"]);
+    let relisted = firm.get("/v2/files/simulator?FileType=camt.054.001.02").await;
+    let mut expected = file.clone();
+    expected["Status"] = "DLD".into();
+    assert_eq!(relisted.body["FileDescriptors"][0], expected);
+
+    firm.get("/v2/files/simulator/camt.054.001.02/absent").await.is(404, "01", "Not found");
+    for length in [33, 1100, 4000] {
+        let path = format!("/v2/files/simulator/camt.054.001.02/{}", "r".repeat(length));
+        firm.get(&path).await.is(400, "01", "Invalid parameter(s): FileReference");
+        service.send(Method::GET, &path, None, "").await.is(401, "01", "Unauthorized");
+        let admin = service.send(Method::GET, &path, Some(&firm.admin), "").await;
+        admin.is(403, "01", "File downloads not allowed on admin mode, use data account mode");
+    }
+    firm.get(&format!("/v2/files/simulator/{too_long}/r")).await.is(400, "01", "Invalid parameter(s): FileType");
+    firm.get("/v2/files/simulator/ALL/r").await.is(400, "01", "Invalid parameter(s): FileType");
+    firm.get("/v2/files/simulator/a/%FF").await.is(400, "01", "Invalid parameter(s): FileReference");
+}
+
+#[tokio::test]
+async fn an_upload_needs_its_parameters() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "parameters").await;
+    let requests = firm.simulator().requests(BankKey::Simulator);
+    let before = firm.records().await;
+    let payment = firm.payment("PARAMETERS");
+    let with = |name: &str, value: Value| {
+        let mut body = payment.body();
+        body[name] = value;
+        body
+    };
+    for name in ["FileContents", "FileType", "FileName"] {
+        for missing in [Value::Null, "".into()] {
+            firm.upload(&with(name, missing)).await.is(400, "01", "Missing parameter(s)");
+        }
+        firm.upload(&with(name, json!(["text"]))).await.is(400, "01", &format!("Invalid parameter(s): {name}"));
+    }
+    firm.upload(&with("FileContents", " \r\n".into())).await.is(400, "01", "Missing parameter(s)");
+    for rubbish in ["%%%%", "QUJD=", "QUJ", "QUJD-_==", "=QUJD"] {
+        firm.upload(&with("FileContents", rubbish.into())).await.is(400, "01", "Invalid parameter(s): FileContents");
+    }
+    for (name, value) in
+        [("FileType", "t".repeat(41)), ("FileType", "ALL".to_owned()), ("FileName", "n".repeat(81)), ("FileName", "a\nb".to_owned())]
+    {
+        firm.upload(&with(name, value.into())).await.is(400, "01", &format!("Invalid parameter(s): {name}"));
+    }
+    let raw = service.send(Method::PUT, "/v2/files/simulator", Some(&firm.data), "{\"FileContents\":").await;
+    raw.is(400, "01", "Invalid parameter(s): Body (a JSON object)");
+    let large = with("FileContents", "A".repeat(5_767_168).into());
+    firm.upload(&large).await.is(413, "01", "Content too large: 5767168");
+
+    assert_eq!(firm.records().await, before);
+    assert_eq!(firm.simulator().requests(BankKey::Simulator), requests);
+    assert_eq!(firm.journal(PAYMENT, &payment.bytes).await, None);
+}
+
+#[tokio::test]
+async fn an_upload_needs_a_valid_signature_by_an_authorize_key() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "signatures").await;
+    let sent = async |body: &Value, sent: u64| {
+        firm.upload(body).await.succeeded(201);
+        assert_eq!(firm.calls(Operation::UploadFile), sent, "{body}");
+    };
+    let payment = firm.payment("SIGNED");
+    let with = |signature: &str| {
+        let mut body = payment.body();
+        body["Signature"] = signature.into();
+        body
+    };
+    for none in ["", "no armor at all", "-----BEGIN PGP MESSAGE-----\n\nAAAA\n-----END PGP MESSAGE-----\n"] {
+        firm.upload(&with(none)).await.is(400, "01", NO_SIGNATURE);
+    }
+    let mut absent = payment.body();
+    absent.as_object_mut().unwrap().remove("Signature");
+    firm.upload(&absent).await.is(400, "01", NO_SIGNATURE);
+    let mut number = payment.body();
+    number["Signature"] = 1.into();
+    firm.upload(&number).await.is(400, "01", "Invalid parameter(s): Signature");
+
+    let stranger = Signer::generate("Stranger <stranger@example.com>").unwrap().sign(&payment.bytes).unwrap();
+    let other_bytes = firm.payment("OTHER").signature;
+    let rubbish = "-----BEGIN PGP SIGNATURE-----\n\nrubbish\n-----END PGP SIGNATURE-----\n";
+    for failing in [rubbish, &stranger, &other_bytes, &payment.signature.replacen("\n\n", "\n\nAA", 1)] {
+        firm.upload(&with(failing)).await.is(400, "01", FAILED);
+    }
+    assert_eq!(firm.journal(PAYMENT, &payment.bytes).await, None);
+    assert_eq!(firm.calls(Operation::UploadFile), 0);
+
+    // Several blocks of which one is good; then what old clients write.
+    sent(&with(&format!("{stranger}\n{}", payment.signature)), 1).await;
+    let journalled = firm.journal(PAYMENT, &payment.bytes).await.unwrap();
+    assert_eq!((journalled.state, journalled.signers.len()), (UploadState::Sent, 1));
+    let mut plural = firm.payment("PLURAL").body();
+    plural["Signatures"] = plural["Signature"].take();
+    plural["Phone"] = "ignored".into();
+    sent(&plural, 2).await;
+    let mut wrapped = firm.payment("WRAPPED").body();
+    let text = wrapped["FileContents"].as_str().unwrap().to_owned();
+    let lines: Vec<&str> = (0..text.len()).step_by(76).map(|at| &text[at..text.len().min(at + 76)]).collect();
+    wrapped["FileContents"] = format!(" {}\r\n", lines.join("\r\n")).into();
+    sent(&wrapped, 3).await;
+}
+
+#[tokio::test]
+async fn gpg_signs_uploads_while_its_key_lives() {
+    let Some(gpg) = Gpg::new() else { return };
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "gpg").await;
+    let both_uses = gpg.key("both@example.com", &["future-default", "default", "never"]);
+    let short_lived = gpg.key("short@example.com", &["ed25519", "sign", "2d"]);
+    service.clock.advance(time::Duration::minutes(1));
+    firm.story.upload_key(&firm.admin, &both_uses, "export").await.unwrap();
+    firm.story.upload_key(&firm.admin, &short_lived, "authorize").await.unwrap();
+    let signed = |id: &str, user: &str, options: &[&str]| {
+        let payment = firm.payment(id);
+        let mut body = payment.body();
+        body["Signature"] = gpg.sign(user, options, &payment.bytes).into();
+        body
+    };
+
+    firm.upload(&signed("EXPORT", "both@example.com", &[])).await.is(400, "01", FAILED);
+    firm.upload(&signed("BINARY", "short@example.com", &[])).await.succeeded(201);
+    firm.upload(&signed("TEXT", "short@example.com", &["--textmode"])).await.succeeded(201);
+    assert_eq!(firm.calls(Operation::UploadFile), 2);
+
+    let late = signed("LATE", "short@example.com", &[]);
+    service.clock.advance(time::Duration::days(3));
+    let data = avain::story::credentials(&firm.story.log_in("data").await.unwrap()).unwrap();
+    let answer = service.send(Method::PUT, "/v2/files/simulator", Some(&data), late.to_string()).await;
+    answer.is(400, "01", FAILED);
+    assert_eq!(firm.calls(Operation::UploadFile), 2);
+}
+
+/// A file that is kept and does not fit into an answer, and one whose bytes are gone.
+#[tokio::test]
+async fn what_is_kept_is_answered_or_the_reason_why_not() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "kept").await;
+    let (deps, blob) = (&service.server.machine.deps, "0".repeat(64));
+    let id = KeyId {
+        organisation: firm.organisation().await,
+        holder: firm.email().as_str().to_owned(),
+        kind: KeyKind::File,
+        id: blob.clone(),
+    };
+    let large = vec![b'x'; 4_400_000];
+    let sealed = deps.sealer().unwrap().seal(&id, &large).await.unwrap();
+    deps.blobs().unwrap().put(&blob, &sealed).await.unwrap();
+    let record = Download {
+        email: firm.email(),
+        bank: Bank::SIMULATOR,
+        file_type: "camt.053.001.02".to_owned(),
+        reference: "large".to_owned(),
+        blob,
+        size: large.len() as u64,
+        at: time::OffsetDateTime::UNIX_EPOCH,
+    };
+    firm.store().commit(vec![Write::Insert(Record::Download(record))]).await.unwrap();
+    firm.get("/v2/files/simulator/camt.053.001.02/large").await.is(413, "01", "Content too large: 5767168");
+
+    let path = firm.first_file().await;
+    firm.get(&path).await.succeeded(200);
+    let reference = path.rsplit('/').next().unwrap().to_owned();
+    let key = Key::Download(firm.email(), Bank::SIMULATOR, "camt.053.001.02".to_owned(), reference);
+    let [stored] = firm.store().get(&[key.clone()]).await.unwrap().try_into().unwrap();
+    let Record::Download(kept) = &stored.record else { panic!("{stored:?}") };
+    std::fs::remove_file(service.folder.path().join("data/blobs").join(&kept.blob)).unwrap();
+    let answer = firm.get(&path).await;
+    answer.is(503, "01", "Temporarily unavailable");
+    assert_eq!(answer.retry_after, Some(1));
+    assert_eq!(firm.store().get(&[key]).await.unwrap(), [stored]);
+    assert_eq!(firm.calls(Operation::DownloadFile), 1);
+}
+
+/// Another implementation of OpenPGP, with keys in a folder of its own.
+struct Gpg(TempDir);
+
+impl Gpg {
+    fn new() -> Option<Self> {
+        peer("gpg").map(|_| Self(tempfile::tempdir().unwrap()))
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("gpg");
+        command.args(["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", "--homedir"]);
+        command.arg(self.0.path()).args(arguments);
+        command
+    }
+
+    /// Makes a key (algorithm, usage, expiry) and gives its public half.
+    fn key(&self, user: &str, parameters: &[&str]) -> String {
+        let made = output(self.command(&["--quick-generate-key", user]).args(parameters));
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        String::from_utf8(output(&mut self.command(&["--armor", "--export", user])).stdout).unwrap()
+    }
+
+    fn sign(&self, user: &str, options: &[&str], bytes: &[u8]) -> String {
+        let mut command = self.command(&["--armor", "--detach-sign", "--local-user", user]);
+        let mut child =
+            command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(bytes).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+impl Drop for Gpg {
+    fn drop(&mut self) {
+        let _ = Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "all"]).status();
+    }
+}

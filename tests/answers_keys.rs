@@ -1,0 +1,1 @@
+//! The table of answers where PGP keys are registered and listed.

@@ -1,0 +1,536 @@
+//! The table of answers where people log in and out: challenges, passwords, the attempt counter, the second factor.
+
+use std::sync::Arc;
+
+use avain_domain::names::{Email, Login, Mode};
+use avain_domain::records::Key;
+use aws_lc_rs::hmac;
+use aws_lc_rs::rsa::{
+    OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey,
+};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use serde_json::json;
+use time::Duration;
+use tokio::task::JoinSet;
+
+use crate::support::person::{Person, asks_for_its_parameters, wrong};
+use crate::support::{Answer, Service};
+
+const INCORRECT: &str = "Incorrect username or password";
+const LIMIT: &str = "Attempt limit exceeded, please try after some time";
+const NO_SESSION: &str = "Invalid session, start login again";
+const EXPIRED: &str = "Code expired, request a new one";
+
+/// A guess that nobody's password is.
+const GUESS: &str = "Wrong-password-2026!x";
+
+/// Longer than the counter remembers.
+const QUIET: Duration = Duration::minutes(16);
+
+#[tokio::test]
+async fn challenges_of_both_operations_are_one_kind_for_everybody() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "maija@example.com");
+    let give = async |path: &str| {
+        let answer = service.send(Method::GET, path, None, "").await;
+        answer.succeeds(200, "OK", &["Challenge"]);
+        let challenge = answer.text("Challenge");
+        let parts: Vec<&str> = challenge.split('|').collect();
+        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [44, 13, 36], "{challenge}");
+        assert_eq!(STANDARD.decode(parts[0]).unwrap().len(), 32);
+        challenge
+    };
+    // Of InitLogin for Register, of InitRegister for Login, whoever exists, however the address is written.
+    let challenge = give("/v2/session/Maija%40EXAMPLE.com/admin").await;
+    let mut body = person.registration("admin", "0", person.password("admin")).await;
+    body["Encrypted"] = json!(person.encrypted(person.password("admin"), &challenge));
+    body["ChResp"] = json!(challenge);
+    person.send(Method::PUT, &person.account("admin"), &body).await.succeeds(
+        201,
+        "Sign up successful. Verify phone number.",
+        &["ApiKey"],
+    );
+    let challenge = give("/v2/account/maija@example.com/admin").await;
+    let encrypted = person.encrypted(person.password("admin"), &challenge);
+    person.answer("admin", &challenge, &encrypted).await.succeeded(200);
+    give("/v2/session/nobody@example.com/data").await;
+    give("/v2/account/nobody@example.com/data").await;
+    assert!(service.account("nobody@example.com").await.is_empty());
+
+    // A shell pipe wraps base64; old clients send all they have.
+    let challenge = person.challenge("admin").await;
+    let encrypted = person.encrypted(person.password("admin"), &challenge);
+    let lines: Vec<&str> = (0..encrypted.len()).step_by(76).map(|at| &encrypted[at..encrypted.len().min(at + 76)]).collect();
+    let body = json!({
+        "ChResp": challenge, "Encrypted": lines.join("\n") + "\r\n", "Phone": 1, "FileType": null, "Name": ["x"],
+    });
+    person.send(Method::POST, &person.session("admin"), &body).await.succeeded(200);
+}
+
+/// What is sent for a challenge.
+struct Sent {
+    what: &'static str,
+    challenge: String,
+    encrypted: String,
+    /// Whether MAC and age of the challenge are good.
+    spends: bool,
+}
+
+#[tokio::test]
+async fn whatever_is_wrong_with_the_answer_to_a_challenge_the_answer_is_one() {
+    let service = Service::start().await;
+    let known = Person::registered(&service, "known@example.com").await;
+    let unknown = Person::new(&service, "unknown@example.com");
+    let cases = wrong_answers(&known, "").await.len();
+    for case in 0..cases {
+        let mut told = Vec::new();
+        for person in [&known, &unknown] {
+            service.clock.advance(QUIET);
+            let fresh = person.challenge("admin").await;
+            let Sent { what, challenge, encrypted, spends } =
+                wrong_answers(person, &fresh).await.into_iter().nth(case).unwrap();
+            let answer = person.answer("admin", &challenge, &encrypted).await;
+            answer.is(400, "01", INCORRECT);
+            told.push(answer.but_for_its_id());
+            assert_eq!(person.failures("admin").await, 1, "{what}: counted");
+            assert_eq!(person.spent(&challenge).await, spends, "{what}: spent");
+            if challenge == fresh {
+                // The same challenge with the right password comes too late.
+                let right = person.encrypted(person.password("admin"), &challenge);
+                person.answer("admin", &challenge, &right).await.is(400, "01", INCORRECT);
+                assert_eq!(person.failures("admin").await, 2, "{what}: counted again");
+            }
+        }
+        assert_eq!(told[0], told[1], "known and unknown");
+    }
+}
+
+/// Everything that is no right answer to a fresh challenge.
+async fn wrong_answers(person: &Person<'_>, fresh: &str) -> Vec<Sent> {
+    let service = person.service;
+    let fresh = if fresh.is_empty() { person.challenge("admin").await } else { fresh.to_owned() };
+    let right = person.password("admin");
+    let parts: Vec<String> = fresh.split('|').map(str::to_owned).collect();
+    let (mac, milliseconds, id) = (&parts[0], &parts[1], &parts[2]);
+    let other_email = Person::new(service, "other@example.com").challenge("admin").await;
+    let other_mode = person.challenge("data").await;
+    let flipped = if mac.starts_with('A') { mac.replacen('A', "B", 1) } else { format!("A{}", &mac[1..]) };
+    let foreign = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
+    let message = format!("{}|admin|{milliseconds}|{id}", person.email());
+    let forged = STANDARD.encode(hmac::sign(&foreign, message.as_bytes()));
+    let later = milliseconds.parse::<i64>().unwrap() + 1;
+
+    let password = |text: &str| person.encrypted(text, &fresh);
+    let with_challenge = |what, challenge: String| {
+        let timestamped = if challenge.split('|').count() == 3 { challenge.as_str() } else { &fresh };
+        Sent { what, encrypted: person.encrypted(right, timestamped), challenge, spends: false }
+    };
+    let with_block = |what, encrypted: String| Sent { what, challenge: fresh.clone(), encrypted, spends: true };
+    let plain = format!("{right}||{milliseconds}");
+    vec![
+        with_block("wrong password", password(GUESS)),
+        with_block("almost the password", password(&right[..right.len() - 1])),
+        with_block("an empty password", password("")),
+        with_challenge("no challenge", "rubbish".to_owned()),
+        with_challenge("separators only", "||".to_owned()),
+        with_challenge("changed MAC", format!("{flipped}|{milliseconds}|{id}")),
+        with_challenge("cut MAC", format!("{}|{milliseconds}|{id}", &mac[..40])),
+        with_challenge("another key's MAC", format!("{forged}|{milliseconds}|{id}")),
+        with_challenge("changed timestamp", format!("{mac}|{later}|{id}")),
+        with_challenge("changed id", format!("{mac}|{milliseconds}|{}", id.replace(&id[..8], "00000000"))),
+        with_challenge("one part more", format!("{fresh}|")),
+        with_challenge("a space", format!("{fresh} ")),
+        with_challenge("another e-mail's", other_email),
+        with_challenge("the other mode's", other_mode),
+        with_block("another timestamp", person.encrypted(right, &format!("|{later}|"))),
+        with_block("no timestamp", sealed(person, right.as_bytes())),
+        with_block("an empty timestamp", sealed(person, format!("{right}||").as_bytes())),
+        with_block("one separator", sealed(person, format!("{right}|{milliseconds}").as_bytes())),
+        with_block("not UTF-8", sealed(person, &[b"\xff\xfe".as_slice(), plain.as_bytes()].concat())),
+        with_block("nothing inside", sealed(person, b"")),
+        with_block("PKCS#1 v1.5", pkcs1(person, plain.as_bytes())),
+        with_block("OAEP with SHA-256", oaep_sha256(person, plain.as_bytes())),
+        with_block("no block", STANDARD.encode([0x5a; 256])),
+        with_block("larger than the modulus", STANDARD.encode([0xff; 256])),
+        with_block("a short block", STANDARD.encode([1; 255])),
+        with_block("two blocks", STANDARD.encode(STANDARD.decode(password(right)).unwrap().repeat(2))),
+        with_block("not base64", "@@@".to_owned()),
+        with_block("base64 of the URL kind", "-_-_".to_owned()),
+        with_block("white space", " \n".to_owned()),
+        with_block("the password in clear", plain),
+    ]
+}
+
+fn public_key(person: &Person<'_>) -> PublicEncryptingKey {
+    let pem = &person.service.server.machine.password_key;
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    PublicEncryptingKey::from_der(&STANDARD.decode(base64).unwrap()).unwrap()
+}
+
+fn sealed(person: &Person<'_>, plain: &[u8]) -> String {
+    let key = OaepPublicEncryptingKey::new(public_key(person)).unwrap();
+    STANDARD.encode(key.encrypt(&OAEP_SHA1_MGF1SHA1, plain, &mut [0; 256], None).unwrap())
+}
+
+fn oaep_sha256(person: &Person<'_>, plain: &[u8]) -> String {
+    let key = OaepPublicEncryptingKey::new(public_key(person)).unwrap();
+    STANDARD.encode(key.encrypt(&OAEP_SHA256_MGF1SHA256, plain, &mut [0; 256], None).unwrap())
+}
+
+fn pkcs1(person: &Person<'_>, plain: &[u8]) -> String {
+    STANDARD.encode(Pkcs1PublicEncryptingKey::new(public_key(person)).unwrap().encrypt(plain, &mut [0; 256]).unwrap())
+}
+
+#[tokio::test]
+async fn a_challenge_is_answered_once_and_within_five_minutes() {
+    let service = Service::start().await;
+    let person = Person::registered(&service, "once@example.com").await;
+    let answer_with = async |challenge: &str| {
+        person.answer("admin", challenge, &person.encrypted(person.password("admin"), challenge)).await
+    };
+    let challenge = person.challenge("admin").await;
+    answer_with(&challenge).await.succeeded(200);
+    answer_with(&challenge).await.is(400, "01", INCORRECT);
+
+    let (in_time, late) = (person.challenge("admin").await, person.challenge("admin").await);
+    service.clock.advance(Duration::milliseconds(299_999));
+    answer_with(&in_time).await.succeeded(200);
+    service.clock.advance(Duration::milliseconds(1));
+    answer_with(&late).await.is(400, "01", INCORRECT);
+    assert!(!person.spent(&late).await);
+    assert_eq!(person.failures("admin").await, 1);
+}
+
+#[tokio::test]
+async fn of_parallel_answers_to_one_challenge_one_is_heard() {
+    let service = Arc::new(Service::start().await);
+    let person = Person::registered(&service, "parallel@example.com").await;
+    let challenge = person.challenge("admin").await;
+    let encrypted = person.encrypted(person.password("admin"), &challenge);
+    let body = json!({ "ChResp": challenge, "Encrypted": encrypted }).to_string();
+    let answers = at_once(&service, 8, &person.session("admin"), |_| body.clone()).await;
+    let statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+    assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+    assert!(statuses.iter().all(|status| [200, 400, 429].contains(status)), "{statuses:?}");
+}
+
+#[tokio::test]
+async fn a_password_may_contain_what_separates_it_from_the_timestamp() {
+    let service = Service::start().await;
+    let mut person = Person::new(&service, "bars@example.com");
+    person.company.admin_password = "a||B|7||Käyttäjän||".to_owned();
+    person.register("admin", "0").await.is(
+        400,
+        "01",
+        "Invalid parameter(s): Password must have at least 20 characters with lower, upper, digit and special",
+    );
+    person.company.admin_password = "a||B|7||Käyttäjän||1".to_owned();
+    person.register("admin", "0").await.succeeded(201);
+    person.log_in("admin").await.succeeded(200);
+    person.guess("admin", "a||B|7||Käyttäjän").await.is(400, "01", INCORRECT);
+}
+
+#[tokio::test]
+async fn the_sixth_try_waits_whoever_it_is() {
+    let service = Service::start().await;
+    let known = Person::registered(&service, "known@example.com").await;
+    let unknown = Person::new(&service, "unknown@example.com");
+    for _ in 0..5 {
+        let answers = [known.guess("admin", GUESS).await, unknown.guess("admin", GUESS).await];
+        alike(&answers, 400, INCORRECT, None);
+    }
+    // Not even the right password is heard, and the challenge is spent all the same.
+    let challenge = known.challenge("admin").await;
+    let right = known.encrypted(known.password("admin"), &challenge);
+    let answers = [known.answer("admin", &challenge, &right).await, unknown.guess("admin", GUESS).await];
+    alike(&answers, 429, LIMIT, Some(1));
+    assert!(known.spent(&challenge).await);
+    for person in [&known, &unknown] {
+        assert_eq!(person.failures("admin").await, 5, "what was not heard is not counted");
+        assert_eq!(person.failures("data").await, 0, "the other mode has a count of its own");
+    }
+
+    // After the wait one try is heard; if it fails, the next wait is twice as long.
+    for pause in [1, 2, 4] {
+        service.clock.advance(Duration::seconds(pause));
+        let answers = [known.guess("admin", GUESS).await, unknown.guess("admin", GUESS).await];
+        alike(&answers, 429, LIMIT, Some(2 * u64::try_from(pause).unwrap()));
+        let answers = [known.log_in("admin").await, unknown.log_in("admin").await];
+        alike(&answers, 429, LIMIT, Some(2 * u64::try_from(pause).unwrap()));
+    }
+    assert_eq!((known.failures("admin").await, unknown.failures("admin").await), (8, 8));
+
+    service.clock.advance(Duration::seconds(8));
+    known.log_in("admin").await.succeeded(200);
+    assert_eq!(known.failures("admin").await, 0, "a success takes the count back");
+    known.guess("admin", GUESS).await.is(400, "01", INCORRECT);
+    assert_eq!(known.failures("admin").await, 1);
+
+    service.clock.advance(QUIET);
+    unknown.guess("admin", GUESS).await.is(400, "01", INCORRECT);
+    assert_eq!(unknown.failures("admin").await, 1, "forgotten after fifteen quiet minutes");
+}
+
+#[track_caller]
+fn alike(answers: &[Answer; 2], status: u16, text: &str, retry_after: Option<u64>) {
+    for answer in answers {
+        answer.is(status, "01", text);
+        assert_eq!(answer.retry_after, retry_after);
+    }
+    assert_eq!(answers[0].but_for_its_id(), answers[1].but_for_its_id());
+}
+
+#[tokio::test]
+async fn a_wrong_challenge_counts_like_a_wrong_password() {
+    let service = Service::start().await;
+    let person = Person::registered(&service, "rubbish@example.com").await;
+    for _ in 0..5 {
+        person.answer("admin", "rubbish", "rubbish").await.is(400, "01", INCORRECT);
+    }
+    person.answer("admin", "rubbish", "rubbish").await.is(429, "01", LIMIT);
+    person.log_in("admin").await.is(429, "01", LIMIT);
+    service.clock.advance(Duration::seconds(1));
+    person.log_in("admin").await.succeeded(200);
+}
+
+#[tokio::test]
+async fn parallel_guesses_are_counted_before_they_are_judged() {
+    let service = Arc::new(Service::start().await);
+    for email in ["known@example.com", "unknown@example.com"] {
+        let person = Person::new(&service, email);
+        if email.starts_with("known") {
+            person.register("admin", "0").await.succeeded(201);
+        }
+        let mut bodies = Vec::new();
+        for _ in 0..20 {
+            let challenge = person.challenge("admin").await;
+            bodies.push(json!({ "ChResp": challenge, "Encrypted": person.encrypted(GUESS, &challenge) }).to_string());
+        }
+        let answers = at_once(&service, 20, &person.session("admin"), |index| bodies[index].clone()).await;
+        let judged = answers.iter().filter(|answer| answer.status == 400).count();
+        for answer in &answers {
+            let text = if answer.status == 400 { INCORRECT } else { LIMIT };
+            answer.is(if answer.status == 400 { 400 } else { 429 }, "01", text);
+            assert_eq!(answer.retry_after.is_some(), answer.status == 429);
+        }
+        assert!((1..=5).contains(&judged), "{judged} guesses were judged");
+        assert_eq!(person.failures("admin").await, u32::try_from(judged).unwrap());
+    }
+}
+
+/// The same path many times at the same moment.
+async fn at_once(service: &Arc<Service>, count: usize, path: &str, body: impl Fn(usize) -> String) -> Vec<Answer> {
+    let mut calls = JoinSet::new();
+    for index in 0..count {
+        let (service, path, body) = (Arc::clone(service), path.to_owned(), body(index));
+        calls.spawn(async move { service.send(Method::POST, &path, None, body).await });
+    }
+    calls.join_all().await
+}
+
+/// The texts of a first login, and which fields go with each (brief 2.10).
+#[tokio::test]
+async fn each_step_of_a_first_login_says_what_comes_next() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "a+b@example.com");
+    let registered = person.register("admin", "0").await;
+    registered.succeeds(201, "Sign up successful. Verify phone number.", &["ApiKey"]);
+    let api_key = registered.text("ApiKey");
+    assert!(api_key.len() == 40 && api_key.bytes().all(|it| it.is_ascii_alphanumeric()), "{api_key}");
+    assert!(api_key.starts_with(|it: char| it.is_ascii_alphabetic()));
+
+    let unconfirmed = "User authentication failed. Verify phone number with received SMS.";
+    person.log_in("admin").await.succeeds(200, unconfirmed, &[]);
+    let code = person.code("admin", "phone").await;
+    let confirmed = person.verify_phone("admin", &person.company.phone, &code).await;
+    confirmed.succeeds(200, "Phone confirmation successful.", &[]);
+
+    let prompt = person.log_in("admin").await;
+    prompt.succeeds(200, "Give SMS code", &["ChallengeName", "Session"]);
+    assert_eq!(prompt.text("ChallengeName"), "SMS_MFA");
+    let unverified = person.second_factor(&prompt.text("Session"), &person.code("admin", "mfa").await).await;
+    unverified.succeeds(200, "Login OK. Verify email address.", &["AccessToken"]);
+    let code = person.code("admin", "email").await;
+    let verified = person.verify_email("admin", &unverified.text("AccessToken"), &code).await;
+    verified.succeeds(200, "Email verification successful.", &[]);
+
+    let prompt = person.log_in("admin").await;
+    prompt.succeeds(200, "Give SMS code", &["ChallengeName", "Session"]);
+    let done = person.second_factor(&prompt.text("Session"), &person.code("admin", "mfa").await).await;
+    is_logged_in(&done, &api_key, "integrator");
+
+    // Data mode: the same without a second factor.
+    person.register("data", &api_key).await.succeeds(201, "Sign up successful. Verify phone number.", &["ApiKey"]);
+    person.log_in("data").await.succeeds(200, unconfirmed, &[]);
+    let code = person.code("data", "phone").await;
+    person.verify_phone("data", &person.company.phone, &code).await.succeeded(200);
+    let unverified = person.log_in("data").await;
+    unverified.succeeds(200, "Login OK. Verify email address.", &["AccessToken"]);
+    let code = person.code("data", "email").await;
+    person.verify_email("data", &unverified.text("AccessToken"), &code).await.succeeded(200);
+    is_logged_in(&person.log_in("data").await, &api_key, "integrator");
+
+    // One who joins the organisation is a customer.
+    let customer = Person::new(&service, "customer@example.com");
+    customer.story().open("admin", &api_key).await.unwrap();
+    let prompt = customer.log_in("admin").await;
+    let done = customer.second_factor(&prompt.text("Session"), &customer.code("admin", "mfa").await).await;
+    is_logged_in(&done, &api_key, "customer");
+}
+
+#[track_caller]
+fn is_logged_in(answer: &Answer, api_key: &str, account: &str) {
+    answer.succeeds(200, "Login OK", &["Account", "ApiKey", "ExpiresIn", "IdToken"]);
+    assert_eq!(answer.text("ApiKey"), api_key);
+    assert_eq!(answer.body["ExpiresIn"].as_u64(), Some(3600));
+    assert_eq!(answer.body["Account"], json!({ "Type": account, "Features": [], "Entitlements": [] }));
+    assert_eq!(answer.text("IdToken").split('.').count(), 3);
+}
+
+#[tokio::test]
+async fn a_second_factor_is_tried_five_times_within_ten_minutes() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "factor@example.com");
+    person.story().open("admin", "0").await.unwrap();
+    let begin = async || {
+        let session = person.log_in("admin").await.text("Session");
+        (session, person.code("admin", "mfa").await)
+    };
+    let (session, code) = begin().await;
+    for guess in [wrong(&code), String::from("x"), format!("{code}0"), format!(" {code}")] {
+        person.second_factor(&session, &guess).await.is(400, "01", "Invalid verification code");
+    }
+    person.second_factor(&session, &code).await.succeeds(200, "Login OK", &["Account", "ApiKey", "ExpiresIn", "IdToken"]);
+    person.second_factor(&session, &code).await.is(400, "01", NO_SESSION);
+
+    let (session, code) = begin().await;
+    for _ in 0..5 {
+        person.second_factor(&session, &wrong(&code)).await.is(400, "01", "Invalid verification code");
+    }
+    for _ in 0..2 {
+        person.second_factor(&session, &code).await.is(400, "01", EXPIRED);
+    }
+
+    let (session, code) = begin().await;
+    service.clock.advance(Duration::seconds(599));
+    person.second_factor(&session, &code).await.succeeded(200);
+    let (session, code) = begin().await;
+    service.clock.advance(Duration::seconds(600));
+    person.second_factor(&session, &code).await.is(400, "01", EXPIRED);
+}
+
+#[tokio::test]
+async fn a_second_factors_session_is_its_own_logins_latest() {
+    let service = Service::start().await;
+    let (person, other) = (Person::new(&service, "mine@example.com"), Person::new(&service, "other@example.com"));
+    for person in [&person, &other] {
+        person.story().open("admin", "0").await.unwrap();
+    }
+    let replaced = (person.log_in("admin").await.text("Session"), person.code("admin", "mfa").await);
+    let mine = (person.log_in("admin").await.text("Session"), person.code("admin", "mfa").await);
+    let others = (other.log_in("admin").await.text("Session"), other.code("admin", "mfa").await);
+
+    person.second_factor(&replaced.0, &replaced.1).await.is(400, "01", NO_SESSION);
+    person.second_factor(&others.0, &others.1).await.is(400, "01", NO_SESSION);
+    person.second_factor(&others.0, &mine.1).await.is(400, "01", NO_SESSION);
+    person.second_factor("unknown", &mine.1).await.is(400, "01", NO_SESSION);
+    let nobody = Person::new(&service, "nobody@example.com");
+    nobody.second_factor(&mine.0, &mine.1).await.is(400, "01", NO_SESSION);
+    let in_data_mode = json!({ "Session": mine.0, "Code": mine.1 });
+    let path = format!("{}/mfacode", person.session("data"));
+    person.send(Method::PUT, &path, &in_data_mode).await.is(400, "01", NO_SESSION);
+
+    // None of it cost anyone a try.
+    person.second_factor(&mine.0, &mine.1).await.succeeded(200);
+    other.second_factor(&others.0, &others.1).await.succeeded(200);
+}
+
+#[tokio::test]
+async fn logging_out_ends_every_token_of_the_login_at_once() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "leaver@example.com");
+    let (first, data) = person.sessions().await;
+    let second = avain::story::credentials(&person.story().log_in("admin").await.unwrap()).unwrap();
+    let other = Person::new(&service, "stays@example.com");
+    let stays = other.story().open("admin", "0").await.unwrap();
+    let log_out = async |path: &str, who| service.send(Method::DELETE, path, Some(who), "").await;
+
+    // Somebody else's, or one's own other mode: refused, and nothing ends.
+    for (path, who) in [
+        (other.session("admin"), &first),
+        (person.session("data"), &first),
+        (person.session("admin"), &data),
+        (person.session("admin"), &stays),
+    ] {
+        log_out(&path, who).await.is(403, "01", "Logout allowed for the own session only");
+    }
+    for who in [&first, &second, &data, &stays] {
+        person.story().keys(who).await.unwrap();
+    }
+
+    log_out(&person.session("admin"), &first).await.succeeds(200, "Logout OK", &[]);
+    for who in [&first, &second] {
+        service.send(Method::GET, "/v2/pgp", Some(who), "").await.is(401, "01", "Unauthorized");
+        log_out(&person.session("admin"), who).await.is(401, "01", "Unauthorized");
+    }
+    person.story().keys(&data).await.unwrap();
+    other.story().keys(&stays).await.unwrap();
+
+    service.clock.advance(Duration::seconds(1));
+    let again = avain::story::credentials(&person.story().log_in("admin").await.unwrap()).unwrap();
+    person.story().keys(&again).await.unwrap();
+    service.send(Method::GET, "/v2/pgp", Some(&first), "").await.is(401, "01", "Unauthorized");
+}
+
+/// A second factor that was asked for before the logout is no way around it.
+#[tokio::test]
+async fn logging_out_ends_a_login_that_waits_for_its_code() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "waiting@example.com");
+    let admin = person.story().open("admin", "0").await.unwrap();
+    let session = person.log_in("admin").await.text("Session");
+    person.story().log_out("admin", &admin).await.unwrap();
+    person.second_factor(&session, &person.code("admin", "mfa").await).await.is(400, "01", NO_SESSION);
+}
+
+#[tokio::test]
+async fn bad_parameters_of_a_login_cost_nothing() {
+    let service = Service::start().await;
+    let person = Person::new(&service, "params@example.com");
+    person.story().open("admin", "0").await.unwrap();
+    let challenge = person.challenge("admin").await;
+    let encrypted = person.encrypted(person.password("admin"), &challenge);
+    let good = json!({ "ChResp": challenge, "Encrypted": encrypted });
+    asks_for_its_parameters(&service, Method::POST, &person.session("admin"), None, &good).await;
+    let login = Login { email: Email::parse(person.email()).unwrap(), mode: Mode::Admin };
+    assert_eq!(service.record(Key::Attempts(login)).await, None);
+    let session = person.send(Method::POST, &person.session("admin"), &good).await.text("Session");
+
+    let mut good = json!({ "Session": session, "Code": person.code("admin", "mfa").await });
+    let path = format!("{}/mfacode", person.session("admin"));
+    asks_for_its_parameters(&service, Method::PUT, &path, None, &good).await;
+    good["SetupTOTP"] = json!("not looked at");
+    person.send(Method::PUT, &path, &good).await.succeeded(200);
+}
+
+#[tokio::test]
+async fn an_address_or_a_mode_that_is_none_is_named() {
+    let service = Service::start().await;
+    let body = json!({ "ChResp": "x", "Encrypted": "x", "Session": "x", "Code": "x" }).to_string();
+    let long = format!("{}@example.com", "a".repeat(250));
+    let addresses =
+        ["nobody", "@example.com", "a@", "a@b@c", "a%20b@example.com", "a%2Fb@example.com", "a%7Cb@example.com",
+         "%ff@example.com", "a%@example.com", "a%4@example.com", "a%00@example.com", "k%C3%A4@example.com", &long];
+    for (method, end) in [(Method::GET, ""), (Method::POST, ""), (Method::PUT, "/mfacode")] {
+        for address in addresses {
+            let path = format!("/v2/session/{address}/admin{end}");
+            service.send(method.clone(), &path, None, body.clone()).await.is(400, "01", "Invalid parameter(s): Email");
+        }
+        for mode in ["root", "Admin", "ADMIN", "admin%20", "%61dmin%00"] {
+            let path = format!("/v2/session/a@example.com/{mode}{end}");
+            service.send(method.clone(), &path, None, body.clone()).await.is(400, "01", "Invalid parameter(s): Mode");
+        }
+    }
+}

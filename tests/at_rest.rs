@@ -1,0 +1,67 @@
+//! What lies on the disk after the whole story: no private key, no password, no token, no file in clear (R26, R32).
+
+use std::path::{Path, PathBuf};
+
+use avain::story::{Signer, payment};
+
+use crate::support::Service;
+
+/// What every RSA private key in PKCS#8 begins with, after its length: version 0, rsaEncryption, NULL, and the key's octets.
+const PKCS8_RSA: [u8; 20] = [
+    0x02, 0x01, 0x00, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00, 0x04,
+    0x82,
+];
+
+#[tokio::test]
+async fn nothing_secret_lies_on_the_disk_in_clear() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let story = service.story(&codes, "rest@example.com");
+    let admin = story.open("admin", "0").await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    story.enrol(&admin, "simulator", "1000038023", "Canary-Code-2026-xyz").await.unwrap();
+    let data = story.open("data", &admin.api_key).await.unwrap();
+    let file = payment("CANARY-MESSAGE", &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    story.upload(&data, "simulator", "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    for listed in story.files(&data, "simulator", "NEW").await.unwrap() {
+        story.download(&data, "simulator", &listed).await.unwrap();
+    }
+
+    let session = story.password("admin").await.unwrap()["Session"].as_str().unwrap().to_owned();
+    let company = &story.company;
+    let secrets: [(&str, &[u8]); 9] = [
+        ("an RSA private key", &PKCS8_RSA),
+        ("an RSA private key in base64", b"IBADANBgkqhkiG9w0BAQEFAASC"),
+        ("a PEM private key", b"PRIVATE KEY"),
+        ("the admin password", company.admin_password.as_bytes()),
+        ("the data password", company.data_password.as_bytes()),
+        ("the activation code", b"Canary-Code-2026-xyz"),
+        ("an id token", data.id_token.as_bytes()),
+        ("a file", b"CANARY-MESSAGE"),
+        ("a session", session.as_bytes()),
+    ];
+    let files = files_below(&service.folder.path().join("data"));
+    assert!(files.iter().any(|path| path.ends_with("store.sqlite")), "{files:?}");
+    for path in files {
+        let bytes = std::fs::read(&path).unwrap();
+        for (what, secret) in secrets {
+            let found = bytes.windows(secret.len()).any(|window| window == secret);
+            assert!(!found, "{what} lies in {}", path.display());
+        }
+    }
+}
+
+/// All files but the simulated banks' own: what a bank keeps is its affair.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.ends_with("simulator") {
+            continue;
+        }
+        if path.is_dir() { found.extend(files_below(&path)) } else { found.push(path) }
+    }
+    found
+}

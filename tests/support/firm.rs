@@ -1,0 +1,166 @@
+//! A company that has everything it needs to move files.
+
+use avain::client::Credentials;
+use avain::story::{Signer, Story, payment};
+use avain_bank_simulator::{BankKey, Operation, Simulator};
+use avain_domain::names::{Bank, Email, OrganisationId};
+use avain_domain::ports::Store;
+use avain_domain::records::{CertificateState, Key, Record, Stored, Upload};
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Answer, OutboxCodes, Service};
+
+/// The payment type of the tests.
+pub(crate) const PAYMENT: &str = "pain.001.001.09";
+/// A code of the shape that the simulator takes.
+pub(crate) const CODE: &str = "Demo-Code-2026-0001";
+
+/// A company: sessions in both modes, a registered signing key.
+pub(crate) struct Firm<'a> {
+    /// Its service.
+    pub(crate) service: &'a Service,
+    /// Its client.
+    pub(crate) story: Story<'a>,
+    /// Admin mode.
+    pub(crate) admin: Credentials,
+    /// Data mode.
+    pub(crate) data: Credentials,
+    /// The key that authorises payments.
+    pub(crate) signer: Signer,
+    name: String,
+}
+
+/// A file and its signature.
+pub(crate) struct Payment {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) signature: String,
+}
+
+impl Payment {
+    /// The body of an UploadFile.
+    pub(crate) fn body(&self) -> Value {
+        json!({
+            "FileContents": STANDARD.encode(&self.bytes), "FileType": PAYMENT, "FileName": "payment.xml",
+            "Signature": self.signature,
+        })
+    }
+}
+
+impl<'a> Firm<'a> {
+    /// Opens the account `NAME@example.com`; its user id at a bank will be its name (at most 16 characters).
+    pub(crate) async fn open(service: &'a Service, codes: &'a OutboxCodes, name: &str) -> Self {
+        let story = service.story(codes, &format!("{name}@example.com"));
+        let admin = story.open("admin", "0").await.unwrap();
+        let data = story.open("data", &admin.api_key).await.unwrap();
+        let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+        story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+        Self { service, story, admin, data, signer, name: name.to_owned() }
+    }
+
+    /// Opens one that has a certificate at the simulator.
+    pub(crate) async fn enrolled(service: &'a Service, codes: &'a OutboxCodes, name: &str) -> Self {
+        let firm = Self::open(service, codes, name).await;
+        firm.enrol().await.succeeded(201);
+        firm
+    }
+
+    /// EnrollCert at the simulator.
+    pub(crate) async fn enrol(&self) -> Answer {
+        self.enrol_at("simulator", &self.enrolment()).await
+    }
+
+    /// A good body for [`Firm::enrol_at`] the simulator.
+    pub(crate) fn enrolment(&self) -> Value {
+        json!({ "Code": CODE, "Company": self.story.company.name, "WsUserId": self.name })
+    }
+
+    /// EnrollCert.
+    pub(crate) async fn enrol_at(&self, bank: &str, body: &Value) -> Answer {
+        self.service.send(Method::POST, &format!("/v2/certs/{bank}"), Some(&self.admin), body.to_string()).await
+    }
+
+    /// A GET in data mode.
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.service.send(Method::GET, path, Some(&self.data), "").await
+    }
+
+    /// ListFiles at the simulator, everything.
+    pub(crate) async fn list(&self) -> Answer {
+        self.get("/v2/files/simulator?Status=ALL").await
+    }
+
+    /// Path of the first file in the list.
+    pub(crate) async fn first_file(&self) -> String {
+        path_of(&self.list().await.succeeded(200)["FileDescriptors"][0])
+    }
+
+    /// UploadFile at the simulator.
+    pub(crate) async fn upload(&self, body: &Value) -> Answer {
+        self.service.send(Method::PUT, "/v2/files/simulator", Some(&self.data), body.to_string()).await
+    }
+
+    /// A signed payment that differs from others by its message id.
+    pub(crate) fn payment(&self, message_id: &str) -> Payment {
+        let bytes = payment(message_id, &self.story.company.name, time::OffsetDateTime::UNIX_EPOCH).into_bytes();
+        Payment { signature: self.signer.sign(&bytes).unwrap(), bytes }
+    }
+
+    pub(crate) fn email(&self) -> Email {
+        Email::parse(&self.story.company.email).unwrap()
+    }
+
+    pub(crate) fn store(&self) -> &'a dyn Store {
+        self.service.server.machine.deps.store().unwrap()
+    }
+
+    /// Everything in the account's own partition.
+    pub(crate) async fn records(&self) -> Vec<Stored> {
+        self.store().account(&self.email()).await.unwrap()
+    }
+
+    pub(crate) async fn organisation(&self) -> OrganisationId {
+        let of = |stored: Stored| match stored.record {
+            Record::Account(account) => Some(account.organisation),
+            _ => None,
+        };
+        self.records().await.into_iter().find_map(of).unwrap()
+    }
+
+    /// State of the certificate at the simulator, and the id of its key.
+    pub(crate) async fn certificate(&self) -> Option<(CertificateState, String)> {
+        self.records().await.into_iter().find_map(|stored| match stored.record {
+            Record::Certificate(it) if it.bank == Bank::SIMULATOR => Some((it.state, it.key.id)),
+            _ => None,
+        })
+    }
+
+    /// The journal's record of these bytes at the simulator.
+    pub(crate) async fn journal(&self, file_type: &str, bytes: &[u8]) -> Option<Upload> {
+        let named = digest::digest(&digest::SHA256, &[file_type.as_bytes(), &[0], bytes].concat());
+        let name = named.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = self.store().get(&[Key::Upload(self.email(), Bank::SIMULATOR, name)]).await.unwrap();
+        found.into_iter().find_map(|stored| match stored.record {
+            Record::Upload(upload) => Some(upload),
+            _ => None,
+        })
+    }
+
+    pub(crate) fn simulator(&self) -> &'a Simulator {
+        &self.service.server.machine.banks.simulator
+    }
+
+    /// Calls of an operation that reached the simulator.
+    pub(crate) fn calls(&self, operation: Operation) -> u64 {
+        self.simulator().calls(BankKey::Simulator, operation)
+    }
+}
+
+/// Path of a listed file.
+pub(crate) fn path_of(descriptor: &Value) -> String {
+    let text = |name: &str| descriptor[name].as_str().unwrap().to_owned();
+    format!("/v2/files/simulator/{}/{}", text("FileType"), text("FileReference"))
+}

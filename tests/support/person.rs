@@ -1,0 +1,193 @@
+//! Someone who talks to the service without a client's help: every part of a request is the test's own.
+
+use avain::client::{Credentials, encrypt_password};
+use avain::story::{Company, Story};
+use avain_domain::names::{Email, Login, Mode};
+use avain_domain::records::{Key, Record};
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{Answer, OutboxCodes, Service};
+
+/// A person with an e-mail address.
+pub(crate) struct Person<'s> {
+    /// Where.
+    pub(crate) service: &'s Service,
+    /// Who.
+    pub(crate) company: Company,
+    codes: OutboxCodes,
+}
+
+impl<'s> Person<'s> {
+    /// Nobody yet.
+    pub(crate) fn new(service: &'s Service, email: &str) -> Self {
+        Self { service, company: Company::example(email), codes: service.codes() }
+    }
+
+    /// Registered in a mode with a new API key.
+    pub(crate) async fn registered(service: &'s Service, email: &str) -> Self {
+        let person = Self::new(service, email);
+        person.register("admin", "0").await.succeeded(201);
+        person
+    }
+
+    /// The same person's client.
+    pub(crate) fn story(&self) -> Story<'_> {
+        self.service.story(&self.codes, &self.company.email)
+    }
+
+    /// The address.
+    pub(crate) fn email(&self) -> &str {
+        &self.company.email
+    }
+
+    /// The password of a mode.
+    pub(crate) fn password(&self, mode: &str) -> &str {
+        if mode == "admin" { &self.company.admin_password } else { &self.company.data_password }
+    }
+
+    /// `/v2/session/EMAIL/MODE`.
+    pub(crate) fn session(&self, mode: &str) -> String {
+        format!("/v2/session/{}/{mode}", self.email())
+    }
+
+    /// `/v2/account/EMAIL/MODE`.
+    pub(crate) fn account(&self, mode: &str) -> String {
+        format!("/v2/account/{}/{mode}", self.email())
+    }
+
+    /// A request without credentials.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.service.send(method, path, None, body.to_string()).await
+    }
+
+    /// A fresh challenge by InitLogin.
+    pub(crate) async fn challenge(&self, mode: &str) -> String {
+        self.service.send(Method::GET, &self.session(mode), None, "").await.text("Challenge")
+    }
+
+    /// A password encrypted as a client does it.
+    pub(crate) fn encrypted(&self, password: &str, challenge: &str) -> String {
+        encrypt_password(&self.service.server.machine.password_key, password, challenge).unwrap()
+    }
+
+    /// Login.
+    pub(crate) async fn answer(&self, mode: &str, challenge: &str, encrypted: &str) -> Answer {
+        let body = json!({ "ChResp": challenge, "Encrypted": encrypted });
+        self.send(Method::POST, &self.session(mode), &body).await
+    }
+
+    /// Login with a fresh challenge and any password.
+    pub(crate) async fn guess(&self, mode: &str, password: &str) -> Answer {
+        let challenge = self.challenge(mode).await;
+        self.answer(mode, &challenge, &self.encrypted(password, &challenge)).await
+    }
+
+    /// Login with a fresh challenge and the right password.
+    pub(crate) async fn log_in(&self, mode: &str) -> Answer {
+        self.guess(mode, self.password(mode)).await
+    }
+
+    /// LoginMFA.
+    pub(crate) async fn second_factor(&self, session: &str, code: &str) -> Answer {
+        let body = json!({ "Session": session, "Code": code });
+        self.send(Method::PUT, &format!("{}/mfacode", self.session("admin")), &body).await
+    }
+
+    /// The body of a Register with a fresh challenge.
+    pub(crate) async fn registration(&self, mode: &str, api_key: &str, password: &str) -> Value {
+        let challenge = self.challenge(mode).await;
+        let encrypted = self.encrypted(password, &challenge);
+        json!({
+            "Name": self.company.person, "Phone": self.company.phone, "Company": self.company.name,
+            "ApiKey": api_key, "ChResp": challenge, "Encrypted": encrypted,
+        })
+    }
+
+    /// Register.
+    pub(crate) async fn register(&self, mode: &str, api_key: &str) -> Answer {
+        let body = self.registration(mode, api_key, self.password(mode)).await;
+        self.send(Method::PUT, &self.account(mode), &body).await
+    }
+
+    /// VerifyPhone.
+    pub(crate) async fn verify_phone(&self, mode: &str, phone: &str, code: &str) -> Answer {
+        self.send(Method::POST, &format!("{}/{phone}", self.account(mode)), &json!({ "Code": code })).await
+    }
+
+    /// VerifyEmail.
+    pub(crate) async fn verify_email(&self, mode: &str, access_token: &str, code: &str) -> Answer {
+        self.send(Method::POST, &self.account(mode), &json!({ "Code": code, "AccessToken": access_token })).await
+    }
+
+    /// The newest code of a kind.
+    pub(crate) async fn code(&self, mode: &str, kind: &str) -> String {
+        use avain::story::Codes;
+        self.codes.newest(self.email(), mode, kind).await.unwrap()
+    }
+
+    /// From nothing to a session in both modes.
+    pub(crate) async fn sessions(&self) -> (Credentials, Credentials) {
+        let admin = self.story().open("admin", "0").await.unwrap();
+        let data = self.story().open("data", &admin.api_key).await.unwrap();
+        (admin, data)
+    }
+
+    /// Failures counted against the login.
+    pub(crate) async fn failures(&self, mode: &str) -> u32 {
+        match self.service.record(Key::Attempts(self.login(mode))).await {
+            Some(Record::Attempts(attempts)) => attempts.failures,
+            None => 0,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether a challenge was spent.
+    pub(crate) async fn spent(&self, challenge: &str) -> bool {
+        let Some(id) = challenge.split('|').nth(2) else { return false };
+        self.service.record(Key::SpentChallenge(id.to_owned())).await.is_some()
+    }
+
+    fn login(&self, mode: &str) -> Login {
+        Login { email: Email::parse(self.email()).unwrap(), mode: Mode::parse(mode).unwrap() }
+    }
+}
+
+/// Another code of six digits.
+pub(crate) fn wrong(code: &str) -> String {
+    format!("{:06}", (code.parse::<u32>().unwrap() + 1) % 1_000_000)
+}
+
+/// Asserts that each field of a good body must be there as a text, and that a body must be a JSON object, with the answers
+/// of the table; nothing of what is sent here may have an effect.
+pub(crate) async fn asks_for_its_parameters(
+    service: &Service,
+    method: Method,
+    path: &str,
+    credentials: Option<&Credentials>,
+    good: &Value,
+) {
+    let send = async |body: Vec<u8>| service.send(method.clone(), path, credentials, body).await;
+    for name in good.as_object().unwrap().keys() {
+        let mut without = good.clone();
+        without.as_object_mut().unwrap().remove(name);
+        send(without.to_string().into()).await.is(400, "01", "Missing parameter(s)");
+        for nothing in [Value::Null, json!("")] {
+            let mut body = good.clone();
+            body[name] = nothing;
+            send(body.to_string().into()).await.is(400, "01", "Missing parameter(s)");
+        }
+        for wrong in [json!(1), json!(true), json!(["text"]), json!({ "text": "text" })] {
+            let mut body = good.clone();
+            body[name] = wrong;
+            send(body.to_string().into()).await.is(400, "01", &format!("Invalid parameter(s): {name}"));
+        }
+    }
+    let deep = format!("{{\"Code\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
+    let trailing = format!("{good} x");
+    let (array, unfinished) = (format!("[{good}]"), good.to_string().replace('}', ""));
+    let bodies = ["", "{", "null", "1", "\"text\"", "[]", "{'a':1}", &array, &unfinished, &trailing, &deep];
+    for body in bodies.map(|text| text.as_bytes().to_vec()).into_iter().chain([b"{\"Code\":\"\xff\"}".to_vec()]) {
+        send(body).await.is(400, "01", "Invalid parameter(s): Body (a JSON object)");
+    }
+}
