@@ -43,7 +43,8 @@ async fn what_an_enrolment_is_refused_for_changes_nothing() {
         number[name] = 5.into();
         firm.enrol_at("simulator", &number).await.is(400, "01", &format!("Invalid parameter(s): {name}"));
     }
-    for code in ["fifteen-letters", "thirty-three-letters-are-too-many", "has a blank in it", "umlauts-äöü-are-out"] {
+    for code in ["fifteen-letters", "thirty-three-letters-are-too-many", "has a blank in it", "umlauts-äöü-are-out"]
+    {
         firm.enrol_at("simulator", &with("Code", code)).await.is(400, "01", "Invalid parameter(s): Code");
     }
     for user_id in ["seventeen-letters", "tab\there", "ääkköset"] {
@@ -63,7 +64,11 @@ async fn what_an_enrolment_is_refused_for_changes_nothing() {
         async move { service.send(Method::POST, "/v2/certs/simulator", who.as_ref(), body).await }
     };
     post(None).await.is(401, "01", "Unauthorized");
-    post(Some(Credentials { id_token: "rubbish".to_owned(), ..firm.admin.clone() })).await.is(401, "01", "Unauthorized");
+    post(Some(Credentials { id_token: "rubbish".to_owned(), ..firm.admin.clone() })).await.is(
+        401,
+        "01",
+        "Unauthorized",
+    );
     post(Some(Credentials { api_key: "x".repeat(40), ..firm.admin.clone() })).await.is(403, "01", "Invalid API key");
     post(Some(firm.data.clone())).await.is(403, "01", "Cert enrollment allowed for admin user only");
 
@@ -82,8 +87,7 @@ async fn a_real_bank_needs_an_agreement_and_the_right_code() {
     let service = Service::start().await;
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "real").await;
-    let enrolment =
-        |code: &str| json!({ "Code": code, "Company": "The name at the bank Oy", "WsUserId": "11111111" });
+    let enrolment = |code: &str| json!({ "Code": code, "Company": "The name at the bank Oy", "WsUserId": "11111111" });
     let agree = async |agreement: Agreement| {
         let id = firm.organisation().await;
         set_agreement(firm.store(), &id, &[firm.email()], agreement).await.unwrap();

@@ -1,6 +1,7 @@
 //! Answers of ListFiles, UploadFile and DownloadFile, each with what it changes.
 
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use avain::client::Credentials;
@@ -29,12 +30,10 @@ async fn who_may_not_is_told_before_anything_is_done() {
     let firm = Firm::open(&service, &codes, "may").await;
     let before = firm.records().await;
     let payment = firm.payment("MAY").body().to_string();
-    let calls =
-        [(Method::GET, "/v2/files/simulator"), (Method::PUT, "/v2/files/simulator"), (Method::GET, FILE)];
+    let calls = [(Method::GET, "/v2/files/simulator"), (Method::PUT, "/v2/files/simulator"), (Method::GET, FILE)];
     for (method, path) in &calls {
-        let send = async |who: Option<Credentials>| {
-            service.send(method.clone(), path, who.as_ref(), payment.clone()).await
-        };
+        let send =
+            async |who: Option<Credentials>| service.send(method.clone(), path, who.as_ref(), payment.clone()).await;
         send(None).await.is(401, "01", "Unauthorized");
         let rubbish = Credentials { id_token: "a.b.c".to_owned(), ..firm.data.clone() };
         send(Some(rubbish)).await.is(401, "01", "Unauthorized");
@@ -42,9 +41,7 @@ async fn who_may_not_is_told_before_anything_is_done() {
         send(Some(wrong_key)).await.is(403, "01", "Invalid API key");
         send(Some(firm.data.clone())).await.is(404, "01", "No certificate(s) for this bank,");
     }
-    let admin = async |method: Method, path: &str| {
-        service.send(method, path, Some(&firm.admin), payment.clone()).await
-    };
+    let admin = async |method: Method, path: &str| service.send(method, path, Some(&firm.admin), payment.clone()).await;
     let uploads = "File uploads not allowed on admin mode, use data account mode";
     admin(Method::PUT, "/v2/files/simulator").await.is(403, "01", uploads);
     let downloads = "File downloads not allowed on admin mode, use data account mode";
@@ -162,9 +159,12 @@ async fn an_upload_needs_its_parameters() {
     for rubbish in ["%%%%", "QUJD=", "QUJ", "QUJD-_==", "=QUJD"] {
         firm.upload(&with("FileContents", rubbish.into())).await.is(400, "01", "Invalid parameter(s): FileContents");
     }
-    for (name, value) in
-        [("FileType", "t".repeat(41)), ("FileType", "ALL".to_owned()), ("FileName", "n".repeat(81)), ("FileName", "a\nb".to_owned())]
-    {
+    for (name, value) in [
+        ("FileType", "t".repeat(41)),
+        ("FileType", "ALL".to_owned()),
+        ("FileName", "n".repeat(81)),
+        ("FileName", "a\nb".to_owned()),
+    ] {
         firm.upload(&with(name, value.into())).await.is(400, "01", &format!("Invalid parameter(s): {name}"));
     }
     let raw = service.send(Method::PUT, "/v2/files/simulator", Some(&firm.data), "{\"FileContents\":").await;
@@ -304,7 +304,10 @@ struct Gpg(TempDir);
 
 impl Gpg {
     fn new() -> Option<Self> {
-        peer("gpg").map(|_| Self(tempfile::tempdir().unwrap()))
+        peer("gpg").map(|_| {
+            let private = std::fs::Permissions::from_mode(0o700);
+            Self(tempfile::Builder::new().permissions(private).tempdir().unwrap())
+        })
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -323,8 +326,7 @@ impl Gpg {
 
     fn sign(&self, user: &str, options: &[&str], bytes: &[u8]) -> String {
         let mut command = self.command(&["--armor", "--detach-sign", "--local-user", user]);
-        let mut child =
-            command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(bytes).unwrap();
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());

@@ -62,7 +62,8 @@ async fn challenges_of_both_operations_are_one_kind_for_everybody() {
     // A shell pipe wraps base64; old clients send all they have.
     let challenge = person.challenge("admin").await;
     let encrypted = person.encrypted(person.password("admin"), &challenge);
-    let lines: Vec<&str> = (0..encrypted.len()).step_by(76).map(|at| &encrypted[at..encrypted.len().min(at + 76)]).collect();
+    let lines: Vec<&str> =
+        (0..encrypted.len()).step_by(76).map(|at| &encrypted[at..encrypted.len().min(at + 76)]).collect();
     let body = json!({
         "ChResp": challenge, "Encrypted": lines.join("\n") + "\r\n", "Phone": 1, "FileType": null, "Name": ["x"],
     });
@@ -402,7 +403,11 @@ async fn a_second_factor_is_tried_five_times_within_ten_minutes() {
     for guess in [wrong(&code), String::from("x"), format!("{code}0"), format!(" {code}")] {
         person.second_factor(&session, &guess).await.is(400, "01", "Invalid verification code");
     }
-    person.second_factor(&session, &code).await.succeeds(200, "Login OK", &["Account", "ApiKey", "ExpiresIn", "IdToken"]);
+    person.second_factor(&session, &code).await.succeeds(
+        200,
+        "Login OK",
+        &["Account", "ApiKey", "ExpiresIn", "IdToken"],
+    );
     person.second_factor(&session, &code).await.is(400, "01", NO_SESSION);
 
     let (session, code) = begin().await;
@@ -520,9 +525,21 @@ async fn an_address_or_a_mode_that_is_none_is_named() {
     let service = Service::start().await;
     let body = json!({ "ChResp": "x", "Encrypted": "x", "Session": "x", "Code": "x" }).to_string();
     let long = format!("{}@example.com", "a".repeat(250));
-    let addresses =
-        ["nobody", "@example.com", "a@", "a@b@c", "a%20b@example.com", "a%2Fb@example.com", "a%7Cb@example.com",
-         "%ff@example.com", "a%@example.com", "a%4@example.com", "a%00@example.com", "k%C3%A4@example.com", &long];
+    let addresses = [
+        "nobody",
+        "@example.com",
+        "a@",
+        "a@b@c",
+        "a%20b@example.com",
+        "a%2Fb@example.com",
+        "a%7Cb@example.com",
+        "%ff@example.com",
+        "a%@example.com",
+        "a%4@example.com",
+        "a%00@example.com",
+        "k%C3%A4@example.com",
+        &long,
+    ];
     for (method, end) in [(Method::GET, ""), (Method::POST, ""), (Method::PUT, "/mfacode")] {
         for address in addresses {
             let path = format!("/v2/session/{address}/admin{end}");

@@ -2,13 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
+mod answers_account;
 mod answers_certificates;
 mod answers_files;
-mod at_rest;
-mod answers_account;
 mod answers_http;
 mod answers_keys;
 mod answers_session;
+mod at_rest;
+mod bank_faults;
 mod calls;
 mod support;
 mod whole_story;

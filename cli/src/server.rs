@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use avain_adapters_local::outbox::CodeKind;
-use avain_api::route::{Route, find, percent_decode};
+use avain_api::path::percent_decode;
+use avain_api::route::{Route, find};
 use avain_api::ws_channel::errors;
 use avain_api::{MAX_BODY, answer};
 use avain_domain::Failure;

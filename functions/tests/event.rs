@@ -3,8 +3,8 @@
 
 use avain::client::{Call, Credentials, request};
 use avain_api::Operation;
-use avain_api::operations::Access;
-use avain_api::route;
+use avain_api::Access;
+use avain_api::path;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
@@ -73,7 +73,7 @@ fn body(binary: &str) -> Option<Value> {
 /// The event of a request whose URI is path and query. The path is as the client wrote it; query values are decoded.
 pub(crate) fn of(operation: &Operation, request: &Request<Bytes>) -> Value {
     let path = request.uri().path();
-    let parameters: Map<String, Value> = route::parameters(operation.path, path)
+    let parameters: Map<String, Value> = path::parameters(operation.path, path)
         .unwrap()
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.into()))
@@ -84,7 +84,7 @@ pub(crate) fn of(operation: &Operation, request: &Request<Bytes>) -> Value {
         .unwrap_or_default()
         .split('&')
         .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.to_owned(), route::percent_decode(value).unwrap().into()))
+        .map(|(name, value)| (name.to_owned(), path::percent_decode(value).unwrap().into()))
         .collect();
     let added = [
         ("host", "abcdef1234.execute-api.eu-north-1.amazonaws.com"),

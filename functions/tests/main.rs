@@ -1,11 +1,12 @@
 //! The functions as a whole: in step with the table of operations, depending on what they may, and run as processes
 //! under a Lambda runtime API of the test's own.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
+#![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod architecture;
 mod event;
 mod in_step;
+#[cfg(feature = "local")]
 mod process;
 #[cfg(feature = "local")]
 mod runtime;

@@ -101,7 +101,7 @@ impl Function {
                 }
             }
         };
-        tokio::time::timeout(PATIENCE, first).await.expect("the function hangs")
+        tokio::time::timeout(PATIENCE, first).await.unwrap_or_else(|_| panic!("the function hangs"))
     }
 }
 

@@ -110,8 +110,7 @@ async fn forward(State(state): State<Arc<Exchange>>, request: Request<Body>) -> 
     parts.headers.remove("host");
     let body = body.collect().await.unwrap().to_bytes();
     let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-    let (mut parts, body) =
-        client.request(Request::from_parts(parts, Full::new(body))).await.unwrap().into_parts();
+    let (mut parts, body) = client.request(Request::from_parts(parts, Full::new(body))).await.unwrap().into_parts();
     let mut bytes = body.collect().await.unwrap().to_bytes().to_vec();
     if let Some((n, of)) = *lock(&state.flip) {
         let text = String::from_utf8_lossy(&bytes);

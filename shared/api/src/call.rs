@@ -1,5 +1,8 @@
 //! One request, read the way the families need it.
 
+use std::future::Future;
+use std::pin::Pin;
+
 use avain_domain::names::{Email, Login, Mode};
 use avain_domain::session::{Caller, Modes, Visitor};
 use avain_domain::{Context, Failure};
@@ -10,22 +13,45 @@ use http::Request;
 use serde_json::{Map, Value};
 
 use crate::deps::Deps;
-use crate::operations::{Access, Operation};
-use crate::route;
+use crate::path;
+
+/// A running operation: the answer's body, or why there is none.
+pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
+
+/// Who may call an operation.
+#[derive(Debug, Clone, Copy)]
+pub enum Access {
+    /// Anyone: credentials are not looked at.
+    Anyone,
+    /// The bearer of an id token, with the account's API key, in one of these modes.
+    Token {
+        /// Modes.
+        modes: Modes,
+        /// What another mode is told.
+        otherwise: &'static str,
+    },
+}
 
 /// A request on its way through an operation.
 pub struct Call<'a> {
-    operation: &'a Operation,
+    path: &'static str,
+    access: Access,
     deps: &'a Deps,
     request_id: &'a str,
     request: &'a Request<Bytes>,
 }
 
 impl<'a> Call<'a> {
-    /// Nothing is read yet.
+    /// A request for the operation with this path template, which these may call. Nothing is read yet.
     #[must_use]
-    pub fn new(operation: &'a Operation, deps: &'a Deps, request_id: &'a str, request: &'a Request<Bytes>) -> Self {
-        Self { operation, deps, request_id, request }
+    pub fn new(
+        path: &'static str,
+        access: Access,
+        deps: &'a Deps,
+        request_id: &'a str,
+        request: &'a Request<Bytes>,
+    ) -> Self {
+        Self { path, access, deps, request_id, request }
     }
 
     /// The ports.
@@ -43,9 +69,9 @@ impl<'a> Call<'a> {
     /// A path parameter, decoded.
     pub fn path(&self, name: &str) -> Result<String, Failure> {
         let invalid = || Failure::Invalid(name.to_owned());
-        let parameters = route::parameters(self.operation.path, self.request.uri().path()).ok_or_else(invalid)?;
+        let parameters = path::parameters(self.path, self.request.uri().path()).ok_or_else(invalid)?;
         let (_, raw) = parameters.into_iter().find(|(it, _)| *it == name).ok_or_else(invalid)?;
-        route::percent_decode(raw).ok_or_else(invalid)
+        path::percent_decode(raw).ok_or_else(invalid)
     }
 
     /// A query parameter, decoded; empty counts as absent.
@@ -53,7 +79,7 @@ impl<'a> Call<'a> {
         let pairs = self.request.uri().query().unwrap_or_default().split('&');
         let raw = pairs.filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value);
         let Some(raw) = raw.filter(|it| !it.is_empty()) else { return Ok(None) };
-        route::percent_decode(raw).map(Some).ok_or_else(|| Failure::Invalid(name.to_owned()))
+        path::percent_decode(raw).map(Some).ok_or_else(|| Failure::Invalid(name.to_owned()))
     }
 
     /// Account and mode from the path.
@@ -73,7 +99,7 @@ impl<'a> Call<'a> {
 
     /// The bearer of the token, its account not yet read.
     pub async fn visitor(&self) -> Result<Visitor, Failure> {
-        let modes = match self.operation.access {
+        let modes = match self.access {
             Access::Token { modes, .. } => modes,
             Access::Anyone => Modes::Both,
         };

@@ -6,13 +6,14 @@ pub mod call;
 pub mod deps;
 pub mod lambda;
 pub mod operations;
+pub mod path;
 pub mod route;
 pub mod ws_channel;
 
 use bytes::Bytes;
 use http::{Request, Response};
 
-pub use call::Call;
+pub use call::{Access, Call};
 pub use deps::{Deps, Need};
 pub use operations::Operation;
 
@@ -21,7 +22,7 @@ pub const MAX_BODY: usize = 5 * 1024 * 1024 + 512 * 1024;
 
 /// Runs an operation on a request. The request id names the request in the answer of a failure, in the log and in audit.
 pub async fn answer(operation: &Operation, deps: &Deps, request_id: &str, request: &Request<Bytes>) -> Response<Bytes> {
-    let call = Call::new(operation, deps, request_id, request);
+    let call = Call::new(operation.path, operation.access, deps, request_id, request);
     let outcome = if request.body().len() > MAX_BODY {
         Err(avain_domain::Failure::TooLarge { limit: MAX_BODY })
     } else {

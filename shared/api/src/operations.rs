@@ -1,20 +1,12 @@
 //! The one table of operations: what is deployed, routed, documented and tested follows from it.
 
-use std::future::Future;
-use std::pin::Pin;
-
-use avain_domain::Failure;
 use avain_domain::names::Mode;
 use avain_domain::session::Modes;
 use http::Method;
-use serde_json::Value;
 
-use crate::call::Call;
+use crate::call::{Access, Call, Running};
 use crate::deps::Need;
 use crate::ws_channel::{account, certs, files, pgp, session};
-
-/// A running operation: the answer's body, or why there is none.
-pub type Running<'a> = Pin<Box<dyn Future<Output = Result<Value, Failure>> + Send + 'a>>;
 
 /// One row.
 pub struct Operation {
@@ -35,20 +27,6 @@ pub struct Operation {
     pub needs: &'static [Need],
     /// What runs.
     pub run: for<'a> fn(&'a Call<'a>) -> Running<'a>,
-}
-
-/// Who may call an operation.
-#[derive(Debug, Clone, Copy)]
-pub enum Access {
-    /// Anyone: credentials are not looked at.
-    Anyone,
-    /// The bearer of an id token, with the account's API key, in one of these modes.
-    Token {
-        /// Modes.
-        modes: Modes,
-        /// What another mode is told.
-        otherwise: &'static str,
-    },
 }
 
 const BOTH: Access = Access::Token { modes: Modes::Both, otherwise: "" };

@@ -21,7 +21,10 @@ fn conditions() -> Vec<(&'static str, Failure)> {
     let text = |text: &str| text.to_owned();
     vec![
         ("a parameter is missing", Failure::Missing),
-        ("a parameter has a value that is not acceptable; the body is not a JSON object", Failure::Invalid(text("NAME"))),
+        (
+            "a parameter has a value that is not acceptable; the body is not a JSON object",
+            Failure::Invalid(text("NAME")),
+        ),
         ("no such bank here", Failure::UnknownBank),
         ("the password is too weak (the challenge is spent)", Failure::WeakPassword),
         ("wrong password, unknown user, or a challenge that is not good for this login", Failure::WrongCredentials),
@@ -31,7 +34,10 @@ fn conditions() -> Vec<(&'static str, Failure)> {
         ("the second factor's session was used, has expired, or is another login's", Failure::NoSession),
         ("no token, or one that is expired, revoked or not ours", Failure::Unauthorized),
         ("x-api-key is absent, unknown or another organisation's", Failure::InvalidApiKey),
-        ("the operation is for the other mode (the text is the operation's own; here EnrollCert's)", Failure::WrongMode),
+        (
+            "the operation is for the other mode (the text is the operation's own; here EnrollCert's)",
+            Failure::WrongMode,
+        ),
         ("the organisation has no service agreement for real banks", Failure::NoAgreement),
         ("this deployment has no simulated bank", Failure::NoSimulator),
         ("absent, or another organisation's", Failure::NotFound),

@@ -7,8 +7,7 @@ use serde_json::json;
 
 use super::session::challenge_answer;
 use super::success;
-use crate::call::{Body, Call};
-use crate::operations::Running;
+use crate::call::{Body, Call, Running};
 
 /// Register.
 pub(crate) fn register<'a>(call: &'a Call<'a>) -> Running<'a> {

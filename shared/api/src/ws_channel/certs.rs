@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use time::macros::format_description;
 
 use super::success;
-use crate::call::Call;
-use crate::operations::Running;
+use crate::call::{Call, Running};
 
 /// ListCerts.
 pub(crate) fn list<'a>(call: &'a Call<'a>) -> Running<'a> {

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header};
 use serde_json::json;
 
-use crate::operations::{Access, Operation};
+use crate::call::Access;
+use crate::operations::Operation;
 
 /// What goes over the wire.
 #[derive(Debug, Clone, PartialEq, Eq)]

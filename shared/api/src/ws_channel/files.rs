@@ -8,8 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::success;
-use crate::call::{Body, Call};
-use crate::operations::Running;
+use crate::call::{Body, Call, Running};
 
 /// ListFiles.
 pub(crate) fn list<'a>(call: &'a Call<'a>) -> Running<'a> {

@@ -5,8 +5,7 @@ use avain_domain::{Failure, keys, pgp};
 use serde_json::{Value, json};
 
 use super::success;
-use crate::call::Call;
-use crate::operations::Running;
+use crate::call::{Call, Running};
 
 /// ListKeys.
 pub(crate) fn list<'a>(call: &'a Call<'a>) -> Running<'a> {

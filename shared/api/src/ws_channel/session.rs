@@ -6,8 +6,7 @@ use avain_domain::session::{self, ChallengeAnswer};
 use serde_json::{Value, json};
 
 use super::success;
-use crate::call::{Body, Call, decode_base64};
-use crate::operations::Running;
+use crate::call::{Body, Call, Running, decode_base64};
 
 /// InitLogin and InitRegister: interchangeable challenges, for users that do not exist too.
 pub(crate) fn challenge<'a>(call: &'a Call<'a>) -> Running<'a> {
