@@ -6,13 +6,13 @@ use std::process::Stdio;
 use avain::client::Credentials;
 use avain_bank_simulator::{BankKey, Fault, Operation};
 use avain_domain::organisations::set_agreement;
-use avain_domain::records::{Agreement, CertificateState, Key, KeyId, KeyKind};
+use avain_domain::records::{Agreement, CertificateState, Key, KeyId, KeyKind, UploadState};
 use avain_test_support::peer;
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::support::Service;
-use crate::support::firm::Firm;
+use crate::support::firm::{Firm, PAYMENT};
 use crate::support::lines::with_banks;
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn a_certificate_is_listed_as_openssl_reads_it() {
     let (issuer, subject) = read.split_once("subject=").unwrap();
     let value = |part: &str, name: &str| {
         let found = part.lines().find_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("= "));
-        found.map(str::to_owned).unwrap_or_else(|| panic!("{name} in {part}"))
+        found.map_or_else(|| panic!("{name} in {part}"), str::to_owned)
     };
     assert_eq!(certificate["Issuer"], value(issuer, "commonName"));
     assert_eq!(value(subject, "commonName"), firm.story.company.name);
@@ -220,6 +220,43 @@ async fn the_folders_are_asked_for_again() {
     assert_eq!(targets().await.len(), 1);
     firm.list().await.succeeded(200);
     assert_eq!((firm.calls(Operation::GetUserInfo), firm.calls(Operation::UploadFile)), (3, 1));
+}
+
+/// Of enrolments at the same moment one goes to the bank.
+#[tokio::test]
+async fn parallel_enrolments_reach_the_bank_once() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "twice").await;
+    let (a, b, c) = tokio::join!(firm.enrol(), firm.enrol(), firm.enrol());
+    let mut statuses = [&a, &b, &c].map(|answer| answer.status);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409], "{a:?} {b:?} {c:?}");
+    assert_eq!(firm.calls(Operation::GetCertificate), 1);
+    firm.list().await.succeeded(200);
+}
+
+/// A bank that has no folder for its customer: nobody's parameter is wrong, and nothing was sent.
+#[tokio::test]
+async fn a_customer_without_a_folder() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "nofolder").await;
+    let no_folder = || {
+        let fault = Fault::Answer { code: "24".to_owned(), text: "Content not found.".to_owned() };
+        firm.simulator().script_operation(BankKey::Simulator, Operation::GetUserInfo, fault);
+    };
+    no_folder();
+    firm.enrol().await.succeeded(201);
+    let internal = "Internal server processing side error";
+    no_folder();
+    firm.list().await.is(500, "01", internal);
+    no_folder();
+    let payment = firm.payment("NOFOLDER");
+    firm.upload(&payment.body()).await.is(500, "01", internal);
+    assert_eq!(firm.journal(PAYMENT, &payment.bytes).await.unwrap().state, UploadState::NotSent);
+    firm.upload(&payment.body()).await.succeeded(201);
+    assert_eq!(firm.calls(Operation::UploadFile), 1);
 }
 
 /// What should not happen is answered so, and says nothing of the inside.

@@ -107,8 +107,11 @@ async fn files_are_listed_and_fetched_by_their_owner_only() {
     let other = Firm::enrolled(&service, &codes, "stranger").await;
     let path = path_of(file);
     let others = other.records().await;
+    let mixed = Credentials { api_key: other.data.api_key.clone(), ..firm.data.clone() };
+    service.send(Method::GET, &path, Some(&mixed), "").await.is(403, "01", "Invalid API key");
     other.get(&path).await.is(404, "01", "Not found");
-    let first = firm.get(&path).await;
+    let (first, at_once) = tokio::join!(firm.get(&path), firm.get(&path));
+    assert_eq!(first.body, at_once.body);
     let content = STANDARD.decode(first.succeeded(200)["Content"].as_str().unwrap()).unwrap();
     assert!(String::from_utf8(content).unwrap().contains("camt.054.001.02"));
     let calls = firm.calls(Operation::DownloadFile);
@@ -289,7 +292,7 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
     firm.get(&path).await.succeeded(200);
     let reference = path.rsplit('/').next().unwrap().to_owned();
     let key = Key::Download(firm.email(), Bank::SIMULATOR, "camt.053.001.02".to_owned(), reference);
-    let [stored] = firm.store().get(&[key.clone()]).await.unwrap().try_into().unwrap();
+    let [stored] = firm.store().get(std::slice::from_ref(&key)).await.unwrap().try_into().unwrap();
     let Record::Download(kept) = &stored.record else { panic!("{stored:?}") };
     std::fs::remove_file(service.folder.path().join("data/blobs").join(&kept.blob)).unwrap();
     let answer = firm.get(&path).await;
@@ -297,6 +300,17 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
     assert_eq!(answer.retry_after, Some(1));
     assert_eq!(firm.store().get(&[key]).await.unwrap(), [stored]);
     assert_eq!(firm.calls(Operation::DownloadFile), 1);
+}
+
+/// As much as fits into a request arrives at the bank.
+#[tokio::test]
+async fn the_largest_upload() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "largest").await;
+    let bytes = vec![b'x'; 4_300_000];
+    let body = crate::support::firm::Payment { signature: firm.signer.sign(&bytes).unwrap(), bytes }.body();
+    firm.upload(&body).await.is(400, "23", "Content processing error. Download feedback.");
 }
 
 /// Another implementation of OpenPGP, with keys in a folder of its own.

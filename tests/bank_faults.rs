@@ -43,6 +43,9 @@ fn faults() -> Vec<(Fault, Told)> {
     ]
 }
 
+/// At how many places an answer is changed.
+const PARTS: usize = 40;
+
 #[track_caller]
 fn check(answer: &Answer, told: Told, success: u16) {
     match told {
@@ -249,6 +252,38 @@ async fn parallel_uploads_of_the_same_bytes_reach_the_bank_once() {
     }
 }
 
+/// What was begun at the bank is brought to its end, whether or not the client waits for it.
+#[tokio::test]
+async fn a_client_that_goes_away_leaves_nothing_open() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "impatient").await;
+    let payment = firm.payment("IMPATIENT");
+    let body = payment.body();
+    let release = Arc::new(Notify::new());
+    let hold = Fault::Hold(Arc::clone(&release));
+    firm.simulator().script_operation(BankKey::Simulator, Operation::UploadFile, hold);
+    let arrived = async {
+        while firm.calls(Operation::UploadFile) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = firm.upload(&body) => panic!("{answer:?}"),
+        () = arrived => {}
+    }
+    // Meanwhile the service has noticed that the client is gone.
+    firm.list().await.succeeded(200);
+    release.notify_one();
+    let recorded = async {
+        while firm.journal(PAYMENT, &payment.bytes).await.unwrap().state == UploadState::Sending {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), recorded).await.unwrap();
+    assert_recorded(&firm, PAYMENT, &payment, None).await;
+}
+
 /// Each operation waits as long as it is told to, and no longer.
 #[tokio::test]
 async fn a_bank_that_does_not_answer_in_time() {
@@ -274,7 +309,9 @@ async fn a_bank_that_does_not_answer_in_time() {
     for answer in [list, file, upload, enrolment] {
         check(&answer, SLOW, 200);
     }
-    release.iter().for_each(|it| it.notify_one());
+    for held in &release {
+        held.notify_one();
+    }
 
     assert_recorded(&firm, PAYMENT, &payment, SLOW).await;
     let calls = firm.calls(Operation::DownloadFile);
@@ -324,7 +361,6 @@ async fn a_bank_that_cannot_be_reached_and_one_whose_answers_are_changed_on_the_
     assert_recorded(&firm, PAYMENT, &payment, None).await;
     firm.get(&path).await.succeeded(200);
 
-    const PARTS: usize = 40;
     let good = firm.list().await;
     let mut refused = 0;
     for part in 0..PARTS {

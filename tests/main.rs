@@ -11,5 +11,6 @@ mod answers_session;
 mod at_rest;
 mod bank_faults;
 mod calls;
+mod processes;
 mod support;
 mod whole_story;

@@ -83,15 +83,28 @@ async fn route(machine: &Machine, request: Request<Body>) -> Response<Bytes> {
         }
         Route::Nothing => return errors::error(404, "01", "Not found", &request_id),
     };
-    let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
+    let (parts, mut body) = request.into_parts();
+    let body = match Limited::new(&mut body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            drain(body).await;
             return errors::respond(operation, &request_id, &Failure::TooLarge { limit: MAX_BODY });
         }
         Err(_) => return errors::respond(operation, &request_id, &Failure::Invalid("Body".to_owned())),
     };
     answer(operation, &machine.deps, &request_id, &Request::from_parts(parts, body)).await
+}
+
+/// Drops the rest of a body that is too large, up to a bound: most clients read no answer before they have sent everything, and
+/// closing on them would reset the connection.
+async fn drain(mut body: Body) {
+    const MOST: usize = 64 * 1024 * 1024;
+    let mut dropped = 0;
+    while dropped < MOST
+        && let Some(Ok(frame)) = body.frame().await
+    {
+        dropped += frame.data_ref().map_or(0, Bytes::len);
+    }
 }
 
 fn request_id(machine: &Machine) -> String {

@@ -8,12 +8,15 @@
 //! | `AVAIN_LOCAL` | the data directory; made if it is not there; one process at a time owns it |
 //! | `AVAIN_SIMULATOR` | base address of the bank simulator, for the functions that call banks: `http://127.0.0.1:PORT` |
 //!
-//! By hand, with cargo-lambda, one function at a time (a function that has answered keeps its data directory):
+//! By hand, with cargo-lambda (`pip install cargo-lambda`):
 //!
 //! ```text
-//! AVAIN_LOCAL=/tmp/avain cargo lambda watch --invoke-address 127.0.0.1 --bin init_login
+//! AVAIN_LOCAL=/tmp/avain cargo lambda watch --invoke-address 127.0.0.1 --package avain-functions
 //! cargo lambda invoke --invoke-address 127.0.0.1 init_login --data-file events/init_login.json
 //! ```
+//!
+//! A function that has answered goes on running and keeps its data directory: for another function, start `watch` again or
+//! name another directory. The whole service at once is `avain serve`.
 //!
 //! Without `local` a function stops with an error at its start: the adapters for AWS do not exist yet.
 

@@ -2,8 +2,8 @@
 //! each operation: `events/NAME.json`.
 
 use avain::client::{Call, Credentials, request};
-use avain_api::Operation;
 use avain_api::Access;
+use avain_api::Operation;
 use avain_api::path;
 use bytes::Bytes;
 use http::Request;

@@ -141,7 +141,7 @@ impl<'a> Firm<'a> {
     /// The journal's record of these bytes at the simulator.
     pub(crate) async fn journal(&self, file_type: &str, bytes: &[u8]) -> Option<Upload> {
         let named = digest::digest(&digest::SHA256, &[file_type.as_bytes(), &[0], bytes].concat());
-        let name = named.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let name = named.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         let found = self.store().get(&[Key::Upload(self.email(), Bank::SIMULATOR, name)]).await.unwrap();
         found.into_iter().find_map(|stored| match stored.record {
             Record::Upload(upload) => Some(upload),

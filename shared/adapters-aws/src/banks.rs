@@ -264,6 +264,8 @@ fn descriptor(file: answer::FileDescriptor) -> FileDescriptor {
 fn fault(error: Error) -> BankError {
     match error {
         Error::Refused { code, text } => BankError::Refused { code, text },
+        // The bank's to name: no parameter of the caller's.
+        Error::Field("TargetId") => BankError::NotMade("the bank has named no folder for this user".to_owned()),
         Error::Field(name) => BankError::Field(name),
         Error::Key => BankError::NotMade(error.to_string()),
         Error::Untrusted { .. } => BankError::Signature(error.to_string()),

@@ -155,3 +155,31 @@ pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     }
     STANDARD.decode(text).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_base64_or_not(text in "[A-Za-z0-9+/= \\n]*|.*") {
+            if let Some(bytes) = decode_base64(&text) {
+                let dense: String = text.chars().filter(|it| !it.is_ascii_whitespace()).collect();
+                prop_assert_eq!(STANDARD.encode(bytes), dense);
+            }
+        }
+
+        #[test]
+        fn lines_of_any_length_do_not_matter(bytes in any::<Vec<u8>>(), width in 1_usize..80, end in "\n|\r\n|\t| ") {
+            let lines: String = STANDARD
+                .encode(&bytes)
+                .chars()
+                .enumerate()
+                .flat_map(|(at, it)| [it.to_string(), if at % width == 0 { end.clone() } else { String::new() }])
+                .collect();
+            prop_assert_eq!(decode_base64(&lines), Some(bytes));
+        }
+    }
+}

@@ -50,3 +50,45 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 fn parameter_name(segment: &str) -> Option<&str> {
     segment.strip_prefix('{')?.strip_suffix('}')
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_escape_or_no_utf8_has_no_meaning() {
+        for text in
+            ["%", "%4", "%zz", "%4z", "%z4", "a%", "%%41", "%+1", "% 1", "%ä", "%ff", "%c3", "%c3(", "%ed%a0%80"]
+        {
+            assert_eq!(percent_decode(text), None, "{text}");
+        }
+        assert_eq!(percent_decode("a+b%40x%2b%C3%a4ö").as_deref(), Some("a+b@x+äö"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_decodes_or_does_not(text in "\\PC*|[%0-9a-fA-F]*|.*") {
+            let decoded = percent_decode(&text);
+            if !text.contains('%') {
+                prop_assert_eq!(decoded, Some(text));
+            }
+        }
+
+        #[test]
+        fn what_was_encoded_is_decoded(text in ".*", upper in any::<bool>()) {
+            let encode = |byte: u8| if upper { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+            let encoded: String = text.bytes().map(encode).collect();
+            prop_assert_eq!(percent_decode(&encoded), Some(text));
+        }
+
+        #[test]
+        fn any_path_has_a_templates_parameters_or_not(path in "[/a-z0-9%]{0,40}|.*") {
+            let Some(found) = parameters("/v2/{Email}/{Mode}", &path) else { return Ok(()) };
+            let names: Vec<&str> = found.iter().map(|(name, _)| *name).collect();
+            prop_assert_eq!(names, ["Email", "Mode"]);
+            prop_assert!(found.iter().all(|(_, value)| !value.is_empty() && !value.contains('/')));
+        }
+    }
+}

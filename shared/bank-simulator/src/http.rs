@@ -22,8 +22,8 @@ use crate::answer::{Body as ReplyBody, Reply};
 use crate::operation::Service;
 use crate::{BankKey, Simulator};
 
-/// The largest request that is read.
-const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
+/// The largest request that is read: a file of 5 MB, twice in base64, and its envelopes.
+const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
 
 /// Marks a response that is not to be sent: the connection is closed instead.
 #[derive(Clone, Copy)]

@@ -112,3 +112,26 @@ impl Bank {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_address_or_none(text in "\\PC{0,300}|[a-zA-Z+.@|#/ ]{0,260}|.{0,9}@.{0,9}") {
+            let Some(email) = Email::parse(&text) else { return Ok(()) };
+            prop_assert_eq!(email.as_str(), text.to_ascii_lowercase());
+            prop_assert_eq!(Email::parse(email.as_str()), Some(email.clone()));
+            prop_assert!(email.as_str().len() <= 254 && email.as_str().matches('@').count() == 1);
+            prop_assert!(!email.as_str().contains(['|', '#', '/', ' ', '\n', '\0']));
+        }
+
+        #[test]
+        fn a_common_address_is_one(local in "[a-z0-9.+_-]{1,64}", domain in "[a-z0-9-]{1,60}(\\.[a-z0-9-]{1,60}){0,2}") {
+            prop_assert!(Email::parse(&format!("{local}@{domain}")).is_some());
+        }
+    }
+}

@@ -1,9 +1,9 @@
 //! Passwords: Argon2id, at most two computations at a time.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use argon2::password_hash::{Output, ParamsString, PasswordHash, SaltString};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use avain_domain::ports::{Random, Unavailable};
 use avain_domain::secret::Password;
 use tokio::sync::Semaphore;
@@ -13,28 +13,32 @@ use super::blocking;
 /// Each takes 19 MiB: this bounds the memory that strangers can make the service use.
 const AT_ONCE: usize = 2;
 
+/// What a computation works in.
+type Memory = Vec<Block>;
+
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
-    argon2: Argon2<'static>,
+    cost: Params,
     /// A hash that nobody has a password for, checked in the place of an unknown user's.
     dummy: String,
     slots: Arc<Semaphore>,
+    /// Kept for the next computation: the allocator would keep as much for each thread that ever made one.
+    memory: Arc<Mutex<Vec<Memory>>>,
 }
 
 impl Passwords {
     pub(crate) fn new(cost: Params, random: &dyn Random) -> Result<Self, Unavailable> {
         let dummy = dummy(&cost, random).map_err(failed)?;
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost);
-        Ok(Self { argon2, dummy, slots: Arc::new(Semaphore::new(AT_ONCE)) })
+        Ok(Self { cost, dummy, slots: Arc::new(Semaphore::new(AT_ONCE)), memory: Arc::default() })
     }
 
     /// The password's PHC string.
     pub(crate) async fn hash(&self, password: &Password, random: &dyn Random) -> Result<String, Unavailable> {
         let salt = salt(random).map_err(failed)?;
-        let (argon2, password) = (self.argon2.clone(), password.clone());
-        self.compute(move || {
-            let hash = argon2.hash_password(password.expose().as_bytes(), &salt).map_err(failed)?;
-            Ok(hash.to_string())
+        let (cost, password) = (self.cost.clone(), password.clone());
+        self.compute(move |memory| {
+            let output = argon2id(&cost, &password, salt.as_salt(), memory).map_err(failed)?;
+            Ok(phc(&cost, salt.as_salt(), output).map_err(failed)?.to_string())
         })
         .await
     }
@@ -43,14 +47,13 @@ impl Passwords {
     pub(crate) async fn verify(&self, password: &Password, hash: Option<&str>) -> Result<bool, Unavailable> {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.dummy).to_owned();
-        let (argon2, password) = (self.argon2.clone(), password.clone());
-        self.compute(move || {
+        let password = password.clone();
+        self.compute(move |memory| {
             let hash = PasswordHash::new(&hash).map_err(failed)?;
-            match argon2.verify_password(password.expose().as_bytes(), &hash) {
-                Ok(()) => Ok(known),
-                Err(argon2::password_hash::Error::Password) => Ok(false),
-                Err(error) => Err(failed(error)),
-            }
+            let (cost, salt, expected) = parts(&hash).map_err(failed)?;
+            let output = argon2id(&cost, &password, salt, memory).map_err(failed)?;
+            // Compared in constant time.
+            Ok(output == expected && known)
         })
         .await
     }
@@ -58,12 +61,17 @@ impl Passwords {
     /// The slot is held by the work itself, which goes on when a caller has given up waiting.
     async fn compute<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Unavailable> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, Unavailable> + Send + 'static,
     ) -> Result<T, Unavailable> {
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let slot = slot.map_err(|_| Unavailable("the password work was shut down".to_owned()))?;
+        let kept = Arc::clone(&self.memory);
         blocking(move || {
-            let result = work();
+            let mut memory = kept.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let result = work(&mut memory);
+            // Nothing made from a password stays in it.
+            memory.fill(Block::new());
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
             drop(slot);
             result
         })
@@ -71,18 +79,50 @@ impl Passwords {
     }
 }
 
+fn argon2id(
+    cost: &Params,
+    password: &Password,
+    salt: Salt<'_>,
+    memory: &mut Memory,
+) -> argon2::password_hash::Result<Output> {
+    let mut bytes = [0; Salt::MAX_LENGTH];
+    let salt = salt.decode_b64(&mut bytes)?;
+    if memory.len() < cost.block_count() {
+        memory.resize(cost.block_count(), Block::new());
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.clone());
+    Output::init_with(cost.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN), |output| {
+        Ok(argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, output, memory.as_mut_slice())?)
+    })
+}
+
+/// Cost, salt and output of a hash that [`phc`] made.
+fn parts<'h>(hash: &'h PasswordHash<'h>) -> argon2::password_hash::Result<(Params, Salt<'h>, Output)> {
+    use argon2::password_hash::Error;
+    if hash.algorithm != ARGON2ID_IDENT || hash.version != Some(Version::V0x13.into()) {
+        return Err(Error::Algorithm);
+    }
+    match (hash.salt, hash.hash) {
+        (Some(salt), Some(output)) => Ok((Params::try_from(hash)?, salt, output)),
+        _ => Err(Error::PhcStringField),
+    }
+}
+
+fn phc<'s>(cost: &Params, salt: Salt<'s>, output: Output) -> argon2::password_hash::Result<PasswordHash<'s>> {
+    Ok(PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(cost)?,
+        salt: Some(salt),
+        hash: Some(output),
+    })
+}
+
 fn dummy(cost: &Params, random: &dyn Random) -> argon2::password_hash::Result<String> {
     let salt = salt(random)?;
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     random.fill(&mut output);
-    let hash = PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(cost)?,
-        salt: Some(salt.as_salt()),
-        hash: Some(Output::new(&output)?),
-    };
-    Ok(hash.to_string())
+    Ok(phc(cost, salt.as_salt(), Output::new(&output)?)?.to_string())
 }
 
 fn salt(random: &dyn Random) -> argon2::password_hash::Result<SaltString> {
