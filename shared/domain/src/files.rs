@@ -1,9 +1,8 @@
 //! Files to and from the banks (brief 1.4): an upload is at most once, a download is kept before it counts.
 
-use aws_lc_rs::digest;
+use sha2::{Digest, Sha256};
 
 use crate::names::Bank;
-use crate::organisations::hex;
 use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
     BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Stored, Upload, UploadState,
@@ -137,11 +136,7 @@ async fn journal_sending(desk: Desk<'_>, caller: &Caller, upload: &Upload) -> Re
 }
 
 fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
-    let mut sha256 = digest::Context::new(&digest::SHA256);
-    sha256.update(file_type.as_bytes());
-    sha256.update(&[0]);
-    sha256.update(bytes);
-    hex(sha256.finish().as_ref())
+    format!("{:x}", Sha256::new().chain_update(file_type).chain_update([0]).chain_update(bytes).finalize())
 }
 
 /// Which file is asked for.
@@ -219,13 +214,12 @@ pub async fn download(
 
 /// Named by what it is and what it holds: SHA-256 over account, bank, type, reference and bytes.
 fn blob_name(caller: &Caller, bank: Bank, request: &DownloadRequest<'_>, bytes: &[u8]) -> String {
-    let mut sha256 = digest::Context::new(&digest::SHA256);
+    let mut sha256 = Sha256::new();
     for part in [caller.login.email.as_str(), bank.as_str(), request.file_type, request.reference] {
-        sha256.update(part.as_bytes());
-        sha256.update(&[0]);
+        sha256.update(part);
+        sha256.update([0]);
     }
-    sha256.update(bytes);
-    hex(sha256.finish().as_ref())
+    format!("{:x}", sha256.chain_update(bytes).finalize())
 }
 
 fn blob_key(caller: &Caller, blob: &str) -> KeyId {

@@ -1,6 +1,6 @@
 //! Organisations: made with an API key at registration, changed by the operator.
 
-use aws_lc_rs::digest;
+use sha2::{Digest, Sha256};
 
 use crate::names::{Email, OrganisationId};
 use crate::ports::{CommitError, Random, Store};
@@ -13,16 +13,7 @@ const API_KEY_LENGTH: usize = 40;
 /// SHA-256 of an API key, lower-case hex: what the store keeps of it.
 #[must_use]
 pub fn api_key_hash(key: &str) -> String {
-    hex(digest::digest(&digest::SHA256, key.as_bytes()).as_ref())
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    format!("{:x}", Sha256::digest(key))
 }
 
 /// A new organisation, its API key in clear, and the writes that keep them.
