@@ -284,6 +284,38 @@ async fn a_client_that_goes_away_leaves_nothing_open() {
     assert_recorded(&firm, PAYMENT, &payment, None).await;
 }
 
+/// A server that is told to end waits for what it began.
+#[tokio::test]
+async fn an_ending_server_brings_an_upload_to_its_end() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::enrolled(&service, &codes, "ending").await;
+    let payment = firm.payment("LAST");
+    let body = payment.body();
+    let release = Arc::new(Notify::new());
+    let hold = Fault::Hold(Arc::clone(&release));
+    firm.simulator().script_operation(BankKey::Simulator, Operation::UploadFile, hold);
+    let end = async {
+        while firm.calls(Operation::UploadFile) == 0 {
+            tokio::task::yield_now().await;
+        }
+        let mut finish = std::pin::pin!(service.server.finish());
+        for _ in 0..100 {
+            tokio::select! {
+                biased;
+                () = &mut finish => panic!("it ended while an upload was under way"),
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        release.notify_one();
+        finish.await;
+        let recorded = firm.journal(PAYMENT, &payment.bytes).await.unwrap();
+        assert_eq!(recorded.state, UploadState::Sent);
+    };
+    let (answer, ()) = tokio::join!(firm.upload(&body), end);
+    answer.succeeded(201);
+}
+
 /// Each operation waits as long as it is told to, and no longer.
 #[tokio::test]
 async fn a_bank_that_does_not_answer_in_time() {

@@ -4,9 +4,11 @@
 
 mod answers_account;
 mod answers_certificates;
+mod answers_challenge;
 mod answers_files;
 mod answers_http;
 mod answers_keys;
+mod answers_outage;
 mod answers_session;
 mod at_rest;
 mod bank_faults;

@@ -66,17 +66,19 @@ async fn serve(data: PathBuf, listen: &str, dev: bool) -> Result<(), StartError>
         loopback_only(listen)?;
     }
     let settings = Settings { dev, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
-    let server = Server::start(Machine::start(settings).await?, listen).await?;
+    let mut server = Server::start(Machine::start(settings).await?, listen).await?;
     let key_path = data.join("password-key.pem");
     machine::write_private(&key_path, &server.machine.password_key)?;
     let mut terminated = signal(SignalKind::terminate())
         .map_err(|source| StartError::Io { what: "cannot listen for signals".to_owned(), source })?;
     announce(&server, &key_path, dev);
     tokio::select! {
-        () = server.wait() => Ok(()),
-        _ = tokio::signal::ctrl_c() => Ok(()),
-        _ = terminated.recv() => Ok(()),
+        () = server.wait() => {}
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminated.recv() => {}
     }
+    server.finish().await;
+    Ok(())
 }
 
 /// Codes in clear are for the person at this machine.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use avain_adapters_local::outbox::CodeKind;
 use avain_api::path::percent_decode;
@@ -17,9 +18,15 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::machine::{Machine, StartError};
+
+/// Requests under way at once; one more waits.
+const MOST_AT_ONCE: u32 = 1024;
+/// How long requests under way are waited for at the end: longer than a bank is.
+const LAST_ANSWERS: Duration = Duration::from_secs(30);
 
 /// A running server; it ends when dropped.
 pub struct Server {
@@ -27,8 +34,12 @@ pub struct Server {
     pub address: SocketAddr,
     /// What it serves.
     pub machine: Arc<Machine>,
+    places: Arc<Semaphore>,
     task: JoinHandle<()>,
 }
+
+/// What every request gets: the machine, and the places that requests under way take.
+type Serving = (Arc<Machine>, Arc<Semaphore>);
 
 impl Drop for Server {
     fn drop(&mut self) {
@@ -43,13 +54,14 @@ impl Server {
             TcpListener::bind(address).await.map_err(StartError::io(format!("cannot listen at {address}")))?;
         let address = listener.local_addr().map_err(StartError::io("the listener"))?;
         let machine = Arc::new(machine);
-        let router = Router::new().fallback(handle).with_state(Arc::clone(&machine));
+        let places = Arc::new(Semaphore::new(MOST_AT_ONCE as usize));
+        let router = Router::new().fallback(handle).with_state((Arc::clone(&machine), Arc::clone(&places)));
         let task = tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "the server ended");
             }
         });
-        Ok(Self { address, machine, task })
+        Ok(Self { address, machine, places, task })
     }
 
     /// `http://HOST:PORT`.
@@ -59,17 +71,32 @@ impl Server {
     }
 
     /// Serves until the listener fails.
-    pub async fn wait(mut self) {
+    pub async fn wait(&mut self) {
         let _ = (&mut self.task).await;
+    }
+
+    /// Takes no more connections, and waits for the requests under way: an upload that broke off here would be unresolved.
+    pub async fn finish(&self) {
+        self.task.abort();
+        let _ = tokio::time::timeout(LAST_ANSWERS, self.places.acquire_many(MOST_AT_ONCE)).await;
     }
 }
 
-async fn handle(State(machine): State<Arc<Machine>>, request: Request<Body>) -> Response<Body> {
-    route(&machine, request).await.map(Body::from)
+/// In a task of its own: what was begun at a bank is brought to its end though the client goes away, and a panic has an
+/// answer too.
+async fn handle(State((machine, places)): State<Serving>, request: Request<Body>) -> Response<Body> {
+    let request_id = request_id(&machine);
+    let id = request_id.clone();
+    let answered = tokio::spawn(async move {
+        let _place = places.acquire_owned().await;
+        route(&machine, &id, request).await
+    })
+    .await;
+    let broken = |_| errors::error(500, "01", "Internal server processing side error", &request_id);
+    answered.unwrap_or_else(broken).map(Body::from)
 }
 
-async fn route(machine: &Machine, request: Request<Body>) -> Response<Bytes> {
-    let request_id = request_id(machine);
+async fn route(machine: &Machine, request_id: &str, request: Request<Body>) -> Response<Bytes> {
     if machine.dev && request.uri().path() == "/dev/outbox" {
         return newest_code(machine, request.uri().query().unwrap_or_default());
     }
@@ -77,22 +104,22 @@ async fn route(machine: &Machine, request: Request<Body>) -> Response<Bytes> {
         Route::Found(operation) => operation,
         Route::OtherMethods(methods) if request.method() == Method::OPTIONS => return preflight(&methods),
         Route::OtherMethods(methods) => {
-            let mut response = errors::error(405, "01", "Method not allowed", &request_id);
+            let mut response = errors::error(405, "01", "Method not allowed", request_id);
             allow(&mut response, header::ALLOW, &methods);
             return response;
         }
-        Route::Nothing => return errors::error(404, "01", "Not found", &request_id),
+        Route::Nothing => return errors::error(404, "01", "Not found", request_id),
     };
     let (parts, mut body) = request.into_parts();
     let body = match Limited::new(&mut body, MAX_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             drain(body).await;
-            return errors::respond(operation, &request_id, &Failure::TooLarge { limit: MAX_BODY });
+            return errors::respond(operation, request_id, &Failure::TooLarge { limit: MAX_BODY });
         }
-        Err(_) => return errors::respond(operation, &request_id, &Failure::Invalid("Body".to_owned())),
+        Err(_) => return errors::respond(operation, request_id, &Failure::Invalid("Body".to_owned())),
     };
-    answer(operation, &machine.deps, &request_id, &Request::from_parts(parts, body)).await
+    answer(operation, &machine.deps, request_id, &Request::from_parts(parts, body)).await
 }
 
 /// Drops the rest of a body that is too large, up to a bound: most clients read no answer before they have sent everything, and

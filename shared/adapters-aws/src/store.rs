@@ -240,6 +240,11 @@ impl DynamoStore {
                     .build();
                 item.delete(delete.map_err(|error| unbuilt(&error))?).build()
             }
+            Write::Forget(key) => {
+                let place = Some(Place::of(key).attributes());
+                let delete = Delete::builder().table_name(&self.table).set_key(place).build();
+                item.delete(delete.map_err(|error| unbuilt(&error))?).build()
+            }
             Write::Check(key, version) => {
                 let Condition { expression, values } = Condition::version(*version);
                 let check = ConditionCheck::builder()

@@ -27,6 +27,7 @@ pub enum Need {
 }
 
 /// The ports. One that is not needed is not there.
+#[derive(Clone)]
 pub struct Deps {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,

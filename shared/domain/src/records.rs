@@ -69,6 +69,8 @@ pub enum Write {
     Replace(Record, u64),
     /// The record must be there with this version; it goes.
     Delete(Key, u64),
+    /// The record goes, whatever its version and whether or not it is there.
+    Forget(Key),
     /// The record must be there with this version; it stays.
     Check(Key, u64),
 }

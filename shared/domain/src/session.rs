@@ -39,11 +39,14 @@ pub async fn login(
         Err(IdentityError::WrongCredentials) => return Err(attempt.failed()),
         Err(error) => return Err(error.into()),
     };
-    attempt.succeeded(store, logged_in(context, answer.login, &step)).await?;
+    match &step {
+        SignIn::VerifyPhone | SignIn::SmsCode { .. } => attempt.take_back(store).await?,
+        SignIn::VerifyEmail { .. } | SignIn::Done(_) => store.commit(passed(context, answer.login, &step)).await?,
+    }
     Ok(step)
 }
 
-/// Answers the second factor: one store transaction when that logs in, one call of the user pool.
+/// Answers the second factor: one store transaction, one call of the user pool. A wrong code counts as a failed attempt.
 pub async fn answer_sms(
     context: Context<'_>,
     store: &dyn Store,
@@ -52,12 +55,17 @@ pub async fn answer_sms(
     session: &str,
     code: &str,
 ) -> Result<SignIn, Failure> {
-    let step = identity.answer_sms(login, session, code).await?;
-    let writes = logged_in(context, login, &step);
-    if !writes.is_empty() {
-        store.commit(writes).await?;
+    match identity.answer_sms(login, session, code).await {
+        Ok(step) => {
+            store.commit(passed(context, login, &step)).await?;
+            Ok(step)
+        }
+        Err(IdentityError::WrongCode) => {
+            lockout::count_failure(store, context.now(), login).await?;
+            Err(Failure::WrongCode)
+        }
+        Err(error) => Err(error.into()),
     }
-    Ok(step)
 }
 
 /// Ends every session of the login at once: the account's record refuses its tokens from now on, the pool forgets them.
@@ -120,13 +128,13 @@ fn decrypt(keys: &ServiceKeys, challenge: &Challenge, encrypted: &[u8]) -> Optio
     (timestamp == challenge.milliseconds).then_some(password)
 }
 
-fn logged_in(context: Context<'_>, login: &Login, step: &SignIn) -> Vec<Write> {
-    match step {
-        SignIn::Done(TokenSet { organisation, .. }) => {
-            vec![audit::completed(context, organisation, login, "session.login", login.mode.as_str())]
-        }
-        _ => Vec::new(),
+/// What is written when every factor was right.
+fn passed(context: Context<'_>, login: &Login, step: &SignIn) -> Vec<Write> {
+    let mut writes = vec![lockout::forget(login)];
+    if let SignIn::Done(TokenSet { organisation, .. }) = step {
+        writes.push(audit::completed(context, organisation, login, "session.login", login.mode.as_str()));
     }
+    writes
 }
 
 /// Which modes may call an operation.

@@ -35,6 +35,11 @@ pub(crate) async fn records_come_back_as_they_were(store: &dyn Store, tag: &str)
     for record in &samples {
         store.commit(vec![Write::Delete(record.key(), 2)]).await.unwrap();
         assert_eq!(store.get(&[record.key()]).await.unwrap(), []);
+        // What is forgotten need not be there.
+        store.commit(vec![Write::Forget(record.key())]).await.unwrap();
+        store.commit(vec![Write::Insert(record.clone())]).await.unwrap();
+        store.commit(vec![Write::Forget(record.key())]).await.unwrap();
+        assert_eq!(store.get(&[record.key()]).await.unwrap(), []);
     }
 }
 
