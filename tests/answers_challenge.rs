@@ -1,5 +1,9 @@
 //! The table of answers for every answer to a challenge that is no right one: known and unknown users are told the same.
 
+use std::io::Write as _;
+use std::process::Stdio;
+
+use avain_test_support::peer;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{
     OAEP_SHA1_MGF1SHA1, OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, Pkcs1PublicEncryptingKey, PublicEncryptingKey,
@@ -128,4 +132,33 @@ fn oaep_sha256(person: &Person<'_>, plain: &[u8]) -> String {
 
 fn pkcs1(person: &Person<'_>, plain: &[u8]) -> String {
     STANDARD.encode(Pkcs1PublicEncryptingKey::new(public_key(person)).unwrap().encrypt(plain, &mut [0; 256]).unwrap())
+}
+
+/// What openssl and node encrypt as the WS Channel's clients do (OAEP with SHA-1) opens.
+#[tokio::test]
+async fn passwords_encrypted_by_other_implementations_are_taken() {
+    let service = Service::start().await;
+    let person = Person::registered(&service, "peers@example.com").await;
+    let key = service.folder.path().join("password-key.pem");
+    std::fs::write(&key, &service.server.machine.password_key).unwrap();
+    let openssl = ["pkeyutl", "-encrypt", "-pubin", "-pkeyopt", "rsa_padding_mode:oaep", "-inkey"];
+    let node = [
+        "-e",
+        "const c = require('crypto'), fs = require('fs'); process.stdout.write(c.publicEncrypt({ key: \
+         fs.readFileSync(process.argv[1]), padding: c.constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha1' }, \
+         fs.readFileSync(0)))",
+    ];
+    for (program, arguments) in [("openssl", openssl.as_slice()), ("node", node.as_slice())] {
+        let Some(mut peer) = peer(program) else { continue };
+        let challenge = person.challenge("admin").await;
+        let timestamp = challenge.split('|').nth(1).unwrap();
+        let mut running = peer.args(arguments).arg(&key).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        write!(running.stdin.take().unwrap(), "{}||{timestamp}", person.password("admin")).unwrap();
+        let encrypted = running.wait_with_output().unwrap();
+        assert!(encrypted.status.success(), "{program}");
+        let answer = person.answer("admin", &challenge, &STANDARD.encode(&encrypted.stdout)).await;
+        // The password was right: what is asked for next is the phone's code.
+        let text = "User authentication failed. Verify phone number with received SMS.";
+        assert_eq!(answer.succeeded(200)["ResponseText"], text, "{program}");
+    }
 }
