@@ -18,8 +18,10 @@
 //! A function that has answered goes on running and keeps its data directory: for another function, start `watch` again or
 //! name another directory. The whole service at once is `avain serve`.
 //!
-//! Without `local` a function stops with an error at its start: the adapters for AWS do not exist yet.
+//! What is shipped is built with `--no-default-features --features aws`: see [`ports`] for the environment that it reads.
+//! With neither feature a function stops with an error at its start.
 
+mod log;
 pub mod ports;
 
 use std::error::Error;
@@ -27,7 +29,6 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use avain_api::{Deps, Need, Operation, lambda};
-use tracing::level_filters::LevelFilter;
 
 use ports::{Port, Source};
 
@@ -51,13 +52,21 @@ pub enum StartError {
     #[cfg(feature = "local")]
     #[error("the data directory of AVAIN_LOCAL cannot be used: {0}")]
     Directory(#[from] avain_adapters_local::Error),
+    /// The operator's: a variable of the environment is missing, or its value has not the shape that it must have.
+    #[cfg(all(feature = "aws", not(feature = "local")))]
+    #[error("{0} is not set, or not what it must be (see template.yaml)")]
+    Variable(&'static str),
+    /// A service that is asked at the start.
+    #[cfg(all(feature = "aws", not(feature = "local")))]
+    #[error(transparent)]
+    Unavailable(#[from] avain_domain::ports::Unavailable),
     /// The service's own keys cannot be opened.
-    #[cfg(feature = "local")]
+    #[cfg(any(feature = "aws", feature = "local"))]
     #[error("the service's keys: {0}")]
     Keys(#[from] avain_domain::Failure),
     /// The build's.
-    #[cfg(not(feature = "local"))]
-    #[error("this function was built without feature `local`, and the adapters for AWS do not exist yet")]
+    #[cfg(not(any(feature = "aws", feature = "local")))]
+    #[error("this function was built without adapters: with neither feature `aws` nor feature `local`")]
     NoAdapters,
     /// This program's: the binary asks for other ports than its operation needs.
     #[error("{operation} needs {needs:?}, but its function has {wired:?}")]
@@ -80,8 +89,7 @@ pub enum StartError {
 /// Opens the ports and answers events until the runtime ends. What keeps it from starting is told on standard error.
 #[must_use]
 pub fn start(operation: &'static Operation, ports: &[Port]) -> ExitCode {
-    // The level is fixed: below it the libraries log what they are sent, and that holds secrets.
-    tracing_subscriber::fmt().json().with_max_level(LevelFilter::INFO).init();
+    log::start();
     match run(operation, ports) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -97,7 +105,7 @@ fn run(operation: &'static Operation, ports: &[Port]) -> Result<(), StartError> 
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Kept to the end: what it opened stays this process's own.
-        let mut source = Source::open()?;
+        let mut source = Source::open().await?;
         let deps = open(operation, ports, &mut source).await?;
         lambda::serve(operation, deps).await.map_err(StartError::Runtime)
     })

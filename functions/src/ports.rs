@@ -6,18 +6,25 @@ use avain_api::Deps;
 
 use crate::StartError;
 
+#[cfg(all(feature = "aws", not(feature = "local")))]
+mod aws;
 #[cfg(feature = "local")]
 mod local;
-#[cfg(not(feature = "local"))]
+#[cfg(not(any(feature = "aws", feature = "local")))]
 mod missing;
 
+#[cfg(all(feature = "aws", not(feature = "local")))]
+pub use aws::{Source, banks, blobs, identity, sealer, service_keys, store, tokens};
 #[cfg(feature = "local")]
 pub use local::{Source, banks, blobs, identity, sealer, service_keys, store, tokens};
-#[cfg(not(feature = "local"))]
+#[cfg(not(any(feature = "aws", feature = "local")))]
 pub use missing::{Source, banks, blobs, identity, sealer, service_keys, store, tokens};
 
 /// Opens one port and adds it.
 pub type Port = for<'s> fn(&'s mut Source, Deps) -> Opening<'s>;
+
+/// What the ports have in common, being opened.
+pub type OpeningSource = Pin<Box<dyn Future<Output = Result<Source, StartError>>>>;
 
 /// A port being opened.
 pub type Opening<'s> = Pin<Box<dyn Future<Output = Result<Deps, StartError>> + 's>>;

@@ -7,6 +7,8 @@ mod architecture;
 mod event;
 mod in_step;
 #[cfg(feature = "local")]
+mod log;
+#[cfg(feature = "local")]
 mod process;
 #[cfg(feature = "local")]
 mod runtime;

@@ -81,11 +81,12 @@ impl Function {
         }
     }
 
-    /// Stops it as Lambda does, without a word, and gives what it wrote to its log.
+    /// Stops it as Lambda does, without a word, and gives what it wrote to its log: standard output, then standard error.
     pub(crate) async fn stop(mut self) -> String {
         self.child.kill().await.unwrap();
         let mut log = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut log).await.unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
         log
     }
 

@@ -58,7 +58,7 @@ async fn every_function_answers_its_sample_event() {
         assert_eq!(answer["isBase64Encoded"], false, "{binary}");
         let log = function.stop().await;
         let told = log.lines().map(|line| serde_json::from_str::<Value>(line).expect("a log line is JSON"));
-        assert!(told.into_iter().any(|line| line["fields"]["request_id"] == ID), "{binary}: {log}");
+        assert!(told.into_iter().any(|line| line["function_request_id"] == ID), "{binary}: {log}");
     }
 }
 

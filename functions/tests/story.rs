@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -23,6 +23,7 @@ use http::{Request, Response};
 use serde_json::Value;
 
 use crate::event;
+use crate::log::{self, Secrets};
 use crate::process::{Function, Outcome};
 
 const BANK: &str = "simulator";
@@ -37,7 +38,9 @@ async fn from_registration_to_the_banks_answer_through_functions() {
         banks: &banks.base,
         raw: false.into(),
         used: Mutex::default(),
+        calls: 0.into(),
         log: Mutex::default(),
+        secrets: Mutex::default(),
     };
     let codes = OutboxFile(data.path());
     let company = Company::example("a+b@esimerkki.fi");
@@ -51,6 +54,9 @@ async fn from_registration_to_the_banks_answer_through_functions() {
     assert_eq!(story.certificates(&admin).await.unwrap()[0]["Subject"], "1000038023");
 
     let data_mode = story.open("data", &admin.api_key).await.unwrap();
+    let no_payment = signer.sign(b"no payment").unwrap();
+    let refused = story.upload(&data_mode, BANK, "pain.001.001.09", b"no payment", &no_payment).await;
+    let Err(ClientError::Refused { status: 400, code: bank_code, .. }) = refused else { panic!("{refused:?}") };
     let file = payment("MSG-1", &story.company.name, SystemClock.now());
     let signature = signer.sign(file.as_bytes()).unwrap();
     story.upload(&data_mode, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
@@ -66,12 +72,23 @@ async fn from_registration_to_the_banks_answer_through_functions() {
 
     let all: BTreeSet<&str> = ALL.iter().map(|operation| operation.name).collect();
     assert_eq!(*functions.used.lock().unwrap(), all, "the story calls every function");
-    let log = functions.log.lock().unwrap();
+
+    let log = functions.log.into_inner().unwrap();
     let company = &story.company;
-    for secret in
-        [&company.admin_password, &company.data_password, &admin.id_token, &admin.api_key, &data_mode.id_token]
-    {
-        assert!(!log.contains(secret.as_str()), "a secret is in the log");
+    let others =
+        [company.admin_password.as_str(), &company.data_password, &company.person, "358401234567", "payments@"];
+    functions.secrets.into_inner().unwrap().assert_not_in(&log, &others);
+    let lines = log::lines(&log);
+    let (measured, told): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["_aws"].is_object());
+    let calls = functions.calls.into_inner();
+    assert_eq!((measured.len(), told.len()), (calls, calls), "a call is told once and measured once");
+    assert!(told.iter().all(|line| line["message"] == "answered" || line["message"] == "refused"), "{told:?}");
+    let no: Vec<_> = measured.iter().filter(|line| line["Refused"] == 1).collect();
+    let [by_bank, by_token] = no.as_slice() else { panic!("{no:?}") };
+    assert_eq!((&by_bank["operation"], &by_bank["bank_code"]), (&"UploadFile".into(), &bank_code.into()));
+    assert_eq!((&by_token["operation"], &by_token["bank_code"]), (&"ListFiles".into(), &Value::Null));
+    for line in measured {
+        log::assert_metrics(line, if line["Refused"] == 1 { "Refused" } else { "Success" });
     }
 }
 
@@ -88,7 +105,9 @@ struct Functions<'a> {
     banks: &'a str,
     raw: AtomicBool,
     used: Mutex<BTreeSet<&'static str>>,
+    calls: AtomicUsize,
     log: Mutex<String>,
+    secrets: Mutex<Secrets>,
 }
 
 #[async_trait]
@@ -98,6 +117,8 @@ impl Transport for Functions<'_> {
             return Err(ClientError::Unexpected(format!("no operation: {}", request.uri().path())));
         };
         self.used.lock().unwrap().insert(operation.name);
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.secrets.lock().unwrap().request(&request);
         let variables = [("AVAIN_LOCAL", self.data.as_os_str()), ("AVAIN_SIMULATOR", self.banks.as_ref())];
         let mut event = event::of(operation, &request);
         if self.raw.fetch_not(Ordering::Relaxed) {
@@ -108,7 +129,11 @@ impl Transport for Functions<'_> {
         let log = function.stop().await;
         self.log.lock().unwrap().push_str(&log);
         match outcome {
-            Outcome::Answer(_, answer) => Ok(response(&answer)),
+            Outcome::Answer(_, answer) => {
+                let response = response(&answer);
+                self.secrets.lock().unwrap().body(&serde_json::from_slice(response.body()).unwrap());
+                Ok(response)
+            }
             other => Err(ClientError::Transport(format!("{other:?}"))),
         }
     }

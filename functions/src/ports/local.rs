@@ -11,7 +11,7 @@ use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
 use avain_domain::service_keys::ServiceKeys;
 
-use super::Opening;
+use super::{Opening, OpeningSource};
 use crate::StartError;
 
 /// How long a bank is waited for: API Gateway's limit is 29 s.
@@ -25,10 +25,13 @@ pub struct Source {
 
 impl Source {
     /// Opens the directory that `AVAIN_LOCAL` names.
-    pub fn open() -> Result<Self, StartError> {
-        let path = std::env::var_os("AVAIN_LOCAL").filter(|it| !it.is_empty()).ok_or(StartError::NoDirectory)?;
-        let directory = DataDirectory::open(path.as_ref(), Arc::new(SystemClock), Arc::new(SystemRandom))?;
-        Ok(Self { directory, pool: None })
+    #[must_use]
+    pub fn open() -> OpeningSource {
+        Box::pin(async {
+            let path = std::env::var_os("AVAIN_LOCAL").filter(|it| !it.is_empty()).ok_or(StartError::NoDirectory)?;
+            let directory = DataDirectory::open(path.as_ref(), Arc::new(SystemClock), Arc::new(SystemRandom))?;
+            Ok(Self { directory, pool: None })
+        })
     }
 
     /// Time and randomness.

@@ -2,7 +2,7 @@
 
 use avain_api::Deps;
 
-use super::Opening;
+use super::{Opening, OpeningSource};
 use crate::StartError;
 
 /// There is none.
@@ -10,8 +10,9 @@ pub enum Source {}
 
 impl Source {
     /// Always [`StartError::NoAdapters`].
-    pub fn open() -> Result<Self, StartError> {
-        Err(StartError::NoAdapters)
+    #[must_use]
+    pub fn open() -> OpeningSource {
+        Box::pin(std::future::ready(Err(StartError::NoAdapters)))
     }
 
     /// Time and randomness.

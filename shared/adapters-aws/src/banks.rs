@@ -45,6 +45,24 @@ pub struct Contract {
     pub environment: Environment,
 }
 
+impl Contract {
+    /// A bank that is played at a base address (`http://127.0.0.1:PORT`), with the root of its answers.
+    #[must_use]
+    pub fn simulated(profile: &'static Profile, base: &str, roots: Roots) -> Self {
+        let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
+        let endpoints =
+            Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
+        Self { profile, endpoints, roots, environment: Environment::Test }
+    }
+
+    /// The bank itself, where its addresses and its root are known.
+    #[must_use]
+    pub fn production(profile: &'static Profile) -> Option<Self> {
+        let roots = Roots::from_pem(profile.pinned_root?).ok()?;
+        Some(Self { profile, endpoints: profile.endpoints?.into(), roots, environment: Environment::Production })
+    }
+}
+
 /// A bank's two addresses.
 #[derive(Debug, Clone)]
 pub struct Addresses {

@@ -2,5 +2,14 @@
 
 #[cfg(feature = "banks")]
 pub mod banks;
+#[cfg(feature = "cognito")]
+pub mod cognito;
+#[cfg(feature = "kms")]
+pub mod kms;
+#[cfg(feature = "s3")]
+pub mod s3;
+#[cfg(any(feature = "cognito", feature = "kms", feature = "s3"))]
+mod sdk;
 #[cfg(feature = "dynamodb")]
 pub mod store;
+pub mod system;

@@ -1,15 +1,3 @@
-//! The machine's clock.
+//! The machine's clock: the one that functions on AWS have.
 
-use avain_domain::ports::Clock;
-use time::OffsetDateTime;
-
-/// The operating system's time, UTC.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemClock;
-
-impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the one place where the service reads the clock")]
-    fn now(&self) -> OffsetDateTime {
-        OffsetDateTime::now_utc()
-    }
-}
+pub use avain_adapters_aws::system::SystemClock;

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Addresses, Contract, HttpBanks};
+use avain_adapters_aws::banks::{Contract, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
+use avain_bank_channel::Profile;
 use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
-use avain_bank_channel::{Environment, Profile};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::seal::Sealer;
 use avain_xml_security::certificate::Roots;
@@ -100,10 +100,7 @@ impl DataDirectory {
         let path = bank_root(&self.path, profile.bank);
         let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
         let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
-        let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
-        let endpoints =
-            Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
-        Ok(Contract { profile, endpoints, roots, environment: Environment::Test })
+        Ok(Contract::simulated(profile, base, roots))
     }
 }
 

@@ -1,20 +1,9 @@
-//! The machine's randomness.
+//! The machine's randomness: the one that functions on AWS have.
 
 use avain_domain::ports::Random;
-use aws_lc_rs::rand;
 use uuid::Builder;
 
-/// The random generator of aws-lc, seeded by the operating system.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SystemRandom;
-
-impl Random for SystemRandom {
-    /// # Panics
-    /// If the operating system gives no randomness: nothing may go on without.
-    fn fill(&self, bytes: &mut [u8]) {
-        assert!(rand::fill(bytes).is_ok(), "the operating system gives no randomness");
-    }
-}
+pub use avain_adapters_aws::system::SystemRandom;
 
 /// A random UUID (version 4).
 pub(crate) fn uuid(random: &dyn Random) -> String {

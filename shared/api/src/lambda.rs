@@ -2,13 +2,21 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use avain_domain::Failure;
 use bytes::Bytes;
 use http::{Request, Response};
+use lambda_http::request::RequestContext;
 use lambda_http::{Body, Error, RequestExt, service_fn};
+use tracing::Instrument;
 
 use crate::deps::Deps;
 use crate::operations::Operation;
+use crate::ws_channel::errors;
+
+/// Target of the event that measures a request. Its fields are metrics where they begin with a capital letter.
+pub const METRICS: &str = "avain::metrics";
 
 type Handled = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
 type Handler = Box<dyn Fn(Request<Body>) -> Handled + Send>;
@@ -28,13 +36,48 @@ async fn run(handler: Handler) -> Result<(), Error> {
 }
 
 async fn handle(operation: &'static Operation, deps: &Deps, event: Request<Body>) -> Response<Body> {
-    let request_id = event.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
-    let request = without_stage(event).map(|body| Bytes::copy_from_slice(&body));
-    let response = crate::answer(operation, deps, &request_id, &request).await;
-    response.map(|body| match String::from_utf8(body.to_vec()) {
+    let span = tracing::info_span!("request", correlation_id = correlation_id(&event));
+    let answered = async {
+        let begun = Instant::now();
+        let request_id = event.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
+        let request = without_stage(event).map(|body| Bytes::copy_from_slice(&body));
+        let outcome = crate::run(operation, deps, &request_id, &request).await;
+        measure(operation, begun.elapsed(), &outcome);
+        crate::respond(operation, &request_id, outcome)
+    };
+    answered.instrument(span).await.map(|body| match String::from_utf8(body.to_vec()) {
         Ok(text) => Body::Text(text),
         Err(error) => Body::Binary(error.into_bytes()),
     })
+}
+
+/// The id that API Gateway gave the request: its access log has it too.
+fn correlation_id(event: &Request<Body>) -> Option<String> {
+    match event.request_context_ref()? {
+        RequestContext::ApiGatewayV1(context) => context.request_id.clone(),
+        _ => None,
+    }
+}
+
+/// One event for each request: milliseconds, which of the three outcomes it had, and what the bank said no with. Failed is
+/// what is answered 5xx: ours, or the bank's.
+fn measure(operation: &Operation, latency: Duration, outcome: &Result<Bytes, Failure>) {
+    let failed = outcome.as_ref().is_err_and(|failure| errors::reply(operation, failure).status >= 500);
+    let bank_code = match outcome {
+        Err(Failure::BankRefused { code, .. }) => Some(code.as_str()),
+        _ => None,
+    };
+    tracing::info!(
+        target: METRICS,
+        operation = operation.name,
+        Latency = (latency.as_secs_f64() * 1e6).round() / 1e3,
+        Success = u8::from(outcome.is_ok()),
+        Refused = u8::from(outcome.is_err() && !failed),
+        Failed = u8::from(failed),
+        BankRefused = u8::from(bank_code.is_some()),
+        bank_code,
+        "measured"
+    );
 }
 
 /// The path as the client wrote it: API Gateway's stage is no part of it.

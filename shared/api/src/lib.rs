@@ -10,6 +10,7 @@ pub mod path;
 pub mod route;
 pub mod ws_channel;
 
+use avain_domain::Failure;
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -22,19 +23,21 @@ pub const MAX_BODY: usize = 5 * 1024 * 1024 + 512 * 1024;
 
 /// Runs an operation on a request. The request id names the request in the answer of a failure, in the log and in audit.
 pub async fn answer(operation: &Operation, deps: &Deps, request_id: &str, request: &Request<Bytes>) -> Response<Bytes> {
+    let outcome = run(operation, deps, request_id, request).await;
+    respond(operation, request_id, outcome)
+}
+
+async fn run(operation: &Operation, deps: &Deps, request_id: &str, request: &Request<Bytes>) -> Result<Bytes, Failure> {
+    if request.body().len() > MAX_BODY {
+        return Err(Failure::TooLarge { limit: MAX_BODY });
+    }
     let call = Call::new(operation.path, operation.access, deps, request_id, request);
-    let outcome = if request.body().len() > MAX_BODY {
-        Err(avain_domain::Failure::TooLarge { limit: MAX_BODY })
-    } else {
-        (operation.run)(&call).await
-    };
-    let outcome = outcome.and_then(|body| {
-        let body = Bytes::from(body.to_string());
-        if body.len() > MAX_BODY {
-            return Err(avain_domain::Failure::TooLarge { limit: MAX_BODY });
-        }
-        Ok(body)
-    });
+    let body = Bytes::from((operation.run)(&call).await?.to_string());
+    if body.len() > MAX_BODY { Err(Failure::TooLarge { limit: MAX_BODY }) } else { Ok(body) }
+}
+
+/// The answer to an outcome; told to the log once, here or where failures are told.
+fn respond(operation: &Operation, request_id: &str, outcome: Result<Bytes, Failure>) -> Response<Bytes> {
     match outcome {
         Ok(body) => {
             tracing::info!(operation = operation.name, request_id, status = operation.success, "answered");

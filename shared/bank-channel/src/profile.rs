@@ -13,6 +13,8 @@ pub struct Profile {
     pub receiver_id: &'static str,
     /// Production addresses; none where the address is a matter of the deployment.
     pub endpoints: Option<Endpoints>,
+    /// The root that the answers from there chain to, PEM; it changes rarely, and then here.
+    pub pinned_root: Option<&'static str>,
     /// The bank's words for the status of a file.
     pub status_words: StatusWords,
     /// What goes into `TargetId`.

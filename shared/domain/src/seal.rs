@@ -51,16 +51,7 @@ impl Sealer {
     /// Seals bytes that only the same identity opens.
     pub async fn seal(&self, id: &KeyId, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
         let key = self.sealing_key(&context(id)).await?;
-        let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce);
-        let mut sealed = header(&key.wrapped)?;
-        sealed.extend_from_slice(&nonce);
-        let mut ciphertext = plaintext.to_vec();
-        cipher(&key.plaintext)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut ciphertext)
-            .map_err(|_| Failure::Internal("sealing failed".to_owned()))?;
-        sealed.append(&mut ciphertext);
-        Ok(sealed)
+        self.seal_under(&key, id, plaintext)
     }
 
     /// Opens sealed bytes; fails for any identity but the one that they were sealed for.
@@ -75,6 +66,29 @@ impl Sealer {
             .len();
         plaintext.truncate(length);
         Ok(Secret::new(plaintext))
+    }
+
+    /// Seals the same again under a fresh data key, which the vault wraps with its root key of today (R28). The plaintext
+    /// stays in here. The fresh data key serves this once.
+    pub async fn rewrap(&self, id: &KeyId, sealed: &[u8]) -> Result<Vec<u8>, Failure> {
+        let plaintext = self.open(id, sealed).await?;
+        let key = self.vault.generate(&context(id)).await?;
+        self.seal_under(&key, id, plaintext.expose())
+    }
+
+    fn seal_under(&self, key: &DataKey, id: &KeyId, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce);
+        let mut sealed = header(&key.wrapped)?;
+        sealed.extend_from_slice(&nonce);
+        // Room for the tag: growing would leave a copy of the plaintext behind.
+        let mut ciphertext = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
+        ciphertext.extend_from_slice(plaintext);
+        cipher(&key.plaintext)?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut ciphertext)
+            .map_err(|_| Failure::Internal("sealing failed".to_owned()))?;
+        sealed.append(&mut ciphertext);
+        Ok(sealed)
     }
 
     async fn sealing_key(&self, context: &KeyContext) -> Result<DataKey, Failure> {

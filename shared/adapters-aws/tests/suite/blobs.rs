@@ -58,7 +58,8 @@ pub(crate) async fn concurrent_writes_of_one_name_all_succeed(blobs: Arc<dyn Blo
 /// Names that could leave the place are refused; the longest one is not.
 pub(crate) async fn names_are_letters_digits_hyphens_and_slashes(blobs: &dyn Blobs) {
     let long = "a".repeat(513);
-    for name in ["", "/", "/a", "a/", "a//b", "..", "../a", "a/../b", ".", "A", "a b", "a\0", "ä", "a\\b", "a.b", &long] {
+    for name in ["", "/", "/a", "a/", "a//b", "..", "../a", "a/../b", ".", "A", "a b", "a\0", "ä", "a\\b", "a.b", &long]
+    {
         assert!(blobs.put(name, b"x").await.is_err(), "{name:?}");
         assert!(blobs.get(name).await.is_err(), "{name:?}");
     }

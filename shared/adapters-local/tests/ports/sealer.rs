@@ -71,6 +71,10 @@ fn id() -> KeyId {
     key("org-1", "a@example.com", KeyKind::Bank, "nordea/1")
 }
 
+fn wrapped_key(sealed: &[u8]) -> Vec<u8> {
+    sealed[3..3 + usize::from(u16::from_be_bytes([sealed[1], sealed[2]]))].to_vec()
+}
+
 #[tokio::test]
 async fn a_blob_moved_to_another_record_does_not_open() {
     let world = world();
@@ -121,6 +125,42 @@ async fn the_vault_is_asked_once_per_organisation_kind_and_quarter_of_an_hour() 
     assert_eq!(world.calls(), 1, "and seals no more");
 }
 
+/// Rewrapped bytes hold the same under another data key, and still open for their own identity only.
+#[tokio::test]
+async fn rewrapping_changes_the_data_key_and_nothing_else() {
+    let world = world();
+    let sealed = world.sealer.seal(&id(), b"a private key").await.unwrap();
+    let mut wrapped = HashSet::from([wrapped_key(&sealed)]);
+    for round in 1..4 {
+        world.calls();
+        // The data key that sealed them still serves, and is not used for this.
+        let again = world.sealer.rewrap(&id(), &sealed).await.unwrap();
+        assert_eq!(world.calls(), 1, "one fresh data key; the old one is in memory");
+        assert!(wrapped.insert(wrapped_key(&again)), "round {round}: the same data key");
+        assert_eq!(again.len(), sealed.len());
+        assert!(!again.windows(13).any(|part| part == b"a private key"));
+        assert_eq!(world.restarted().open(&id(), &again).await.unwrap().expose(), b"a private key");
+        let other = key("org-1", "b@example.com", KeyKind::Bank, "nordea/1");
+        assert!(world.restarted().open(&other, &again).await.is_err());
+    }
+    // What was there before still opens: a rewrap that is not kept loses nothing.
+    assert_eq!(world.restarted().open(&id(), &sealed).await.unwrap().expose(), b"a private key");
+}
+
+#[tokio::test]
+async fn what_does_not_open_is_not_rewrapped() {
+    let world = world();
+    let sealed = world.sealer.seal(&id(), b"a private key").await.unwrap();
+    world.calls();
+    let other = key("org-1", "b@example.com", KeyKind::Bank, "nordea/1");
+    assert!(world.sealer.rewrap(&other, &sealed).await.is_err());
+    assert!(world.sealer.rewrap(&id(), &sealed[1..]).await.is_err());
+    let mut changed = sealed;
+    *changed.last_mut().unwrap() ^= 1;
+    assert!(world.sealer.rewrap(&id(), &changed).await.is_err());
+    assert_eq!(world.calls(), 0, "no data key is made for it");
+}
+
 #[tokio::test]
 async fn no_two_seals_are_alike() {
     let world = world();
@@ -128,8 +168,8 @@ async fn no_two_seals_are_alike() {
     for _ in 0..500 {
         let sealed = world.sealer.seal(&id(), b"the same").await.unwrap();
         // Version, length and wrapped key come first, then the nonce.
-        let wrapped = usize::from(u16::from_be_bytes([sealed[1], sealed[2]]));
-        assert!(seen.insert(sealed[3 + wrapped..3 + wrapped + 12].to_vec()), "a nonce came twice");
+        let nonce = 3 + wrapped_key(&sealed).len();
+        assert!(seen.insert(sealed[nonce..nonce + 12].to_vec()), "a nonce came twice");
     }
 }
 

@@ -13,6 +13,9 @@ pub const NORDEA: Profile = Profile {
         files: "https://filetransfer.nordea.com/services/CorporateFileService/sha2",
         certificates: "https://filetransfer.nordea.com/services/CertificateService/sha2",
     }),
+    // Nordea Corporate Server CA 03, 2021-08-04 to 2036-08-04, as in the bank's own answers. Self-signed with SHA-1, which says
+    // nothing about what it signs: a root is trusted by its key.
+    pinned_root: Some(include_str!("nordea_corporate_server_ca_03.pem")),
     status_words: StatusWords { new: "NEW", downloaded: "DOWNLOADED", all: "ALL" },
     target_id: TargetIdRule::Required,
     empty_list_code: Some("24"),
@@ -33,6 +36,7 @@ pub const NORDEA: Profile = Profile {
 pub const SIMULATOR: Profile = Profile {
     bank: "simulator",
     endpoints: None,
+    pinned_root: None,
     enrolment: Enrolment {
         user_id: Shape { length: 1..=16, characters: Printable },
         code: Shape { length: 16..=32, characters: PrintableWithoutSpace },

@@ -1,0 +1,157 @@
+//! The ports on AWS services, as the function's environment names them (template.yaml).
+//!
+//! | variable | what | for |
+//! |---|---|---|
+//! | `AVAIN_TABLE` | the table | the store |
+//! | `AVAIN_KMS_KEY` | id or ARN of the key | sealing, the service's keys |
+//! | `AVAIN_BUCKET` | the bucket | files |
+//! | `AVAIN_ADMIN_POOL`, `AVAIN_ADMIN_CLIENT`, `AVAIN_DATA_POOL`, `AVAIN_DATA_CLIENT` | ids of the user pools and their clients | logins and tokens |
+//! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks |
+//! | `AVAIN_SIMULATOR`, `AVAIN_SIMULATOR_ROOT` | in `test`: base address of the simulated banks, and their roots in PEM | banks |
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools};
+use avain_adapters_aws::kms::KmsVault;
+use avain_adapters_aws::s3::S3Blobs;
+use avain_adapters_aws::store::DynamoStore;
+use avain_adapters_aws::system::{SystemClock, SystemRandom};
+use avain_api::Deps;
+use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_domain::ports::Store;
+use avain_domain::seal::Sealer;
+use avain_domain::service_keys::ServiceKeys;
+use avain_xml_security::certificate::Roots;
+use aws_config::{BehaviorVersion, SdkConfig};
+
+use super::{Opening, OpeningSource};
+use crate::StartError;
+
+/// How long a bank is waited for: API Gateway's limit is 29 s.
+const BANK_WAIT: Duration = Duration::from_secs(25);
+/// Where the sealed files lie in the bucket.
+const PREFIX: &str = "files/";
+
+/// What the function's ports have in common: region, credentials and one HTTP client.
+pub struct Source {
+    config: SdkConfig,
+    tokens: Option<Arc<CognitoTokens>>,
+}
+
+impl Source {
+    /// Reads region and credentials, which Lambda gives in the environment.
+    #[must_use]
+    pub fn open() -> OpeningSource {
+        Box::pin(async {
+            Ok(Self { config: aws_config::load_defaults(BehaviorVersion::latest()).await, tokens: None })
+        })
+    }
+
+    /// Time and randomness.
+    #[must_use]
+    pub fn deps(&self) -> Deps {
+        Deps::new(Arc::new(SystemClock), Arc::new(SystemRandom))
+    }
+
+    fn store(&self) -> Result<Arc<dyn Store>, StartError> {
+        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        Ok(Arc::new(DynamoStore::new(client, variable("AVAIN_TABLE")?, Arc::new(SystemRandom))))
+    }
+
+    fn sealer(&self) -> Result<Arc<Sealer>, StartError> {
+        let vault = KmsVault::new(aws_sdk_kms::Client::new(&self.config), variable("AVAIN_KMS_KEY")?);
+        Ok(Arc::new(Sealer::new(Arc::new(vault), Arc::new(SystemClock), Arc::new(SystemRandom))))
+    }
+
+    /// One for both ports that check tokens, so that the pools' keys are fetched once.
+    fn tokens(&mut self) -> Result<Arc<CognitoTokens>, StartError> {
+        if let Some(tokens) = &self.tokens {
+            return Ok(Arc::clone(tokens));
+        }
+        let tokens = Arc::new(CognitoTokens::new(pools()?, Arc::new(HttpsKeys::new())));
+        self.tokens = Some(Arc::clone(&tokens));
+        Ok(tokens)
+    }
+}
+
+/// The records.
+pub fn store(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_store(source.store()?)) })
+}
+
+/// The user pools. The clients' secrets are asked of Cognito once, at the start: they stay out of the environment.
+pub fn identity(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let client = aws_sdk_cognitoidentityprovider::Client::new(&source.config);
+        let pools = pools()?;
+        let secrets = ClientSecrets::fetch(&client, &pools).await?;
+        let identity = CognitoIdentity::new(client, pools, secrets, source.tokens()?, Arc::new(SystemClock));
+        Ok(deps.with_identity(Arc::new(identity)))
+    })
+}
+
+/// The user pools' public keys.
+pub fn tokens(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_tokens(source.tokens()?)) })
+}
+
+/// The service's own keys.
+pub fn service_keys(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let keys = ServiceKeys::open(&*source.store()?, &*source.sealer()?, &SystemRandom).await?;
+        Ok(deps.with_service_keys(Arc::new(keys)))
+    })
+}
+
+/// Sealing under the KMS key.
+pub fn sealer(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async { Ok(deps.with_sealer(source.sealer()?)) })
+}
+
+/// Sealed files.
+pub fn blobs(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let client = aws_sdk_s3::Client::new(&source.config);
+        Ok(deps.with_blobs(Arc::new(S3Blobs::new(client, variable("AVAIN_BUCKET")?, PREFIX.to_owned()))))
+    })
+}
+
+/// The banks of the environment.
+pub fn banks(_: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let contracts = contracts(&variable("AVAIN_ENVIRONMENT")?)?;
+        let banks = HttpBanks::new(contracts, Arc::new(SystemClock), Arc::new(SystemRandom), BANK_WAIT);
+        Ok(deps.with_banks(Arc::new(banks)))
+    })
+}
+
+/// Real banks in production; elsewhere simulated ones, if the environment names any.
+fn contracts(environment: &str) -> Result<Vec<Contract>, StartError> {
+    match environment {
+        "production" => Ok(Contract::production(&NORDEA).into_iter().collect()),
+        "test" => {
+            let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(Vec::new()) };
+            let pem = variable("AVAIN_SIMULATOR_ROOT")?;
+            let roots = Roots::from_pem(&pem).map_err(|_| StartError::Variable("AVAIN_SIMULATOR_ROOT"))?;
+            let base = base.trim_end_matches('/');
+            Ok([&SIMULATOR, &NORDEA].map(|profile| Contract::simulated(profile, base, roots.clone())).into())
+        }
+        _ => Err(StartError::Variable("AVAIN_ENVIRONMENT")),
+    }
+}
+
+fn pools() -> Result<Pools, StartError> {
+    let pool = |id: &'static str, client: &'static str| {
+        Pool::new(&variable(id)?, &variable(client)?).ok_or(StartError::Variable(id))
+    };
+    Ok(Pools {
+        admin: pool("AVAIN_ADMIN_POOL", "AVAIN_ADMIN_CLIENT")?,
+        data: pool("AVAIN_DATA_POOL", "AVAIN_DATA_CLIENT")?,
+    })
+}
+
+fn variable(name: &'static str) -> Result<String, StartError> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or(StartError::Variable(name))
+}

@@ -1,0 +1,210 @@
+//! What functions write, as CloudWatch gets it: standard output and standard error of real processes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use avain_adapters_local::clock::SystemClock;
+use avain_api::operations::{INIT_LOGIN, LOGIN};
+use avain_api::path::percent_decode;
+use avain_domain::ports::Clock;
+use bytes::Bytes;
+use http::Request;
+use serde_json::{Value, json};
+
+use crate::event;
+use crate::process::{Function, Outcome};
+
+/// What a request's line has, besides the event's own fields.
+const KEYS: [&str; 9] = [
+    "level",
+    "message",
+    "timestamp",
+    "service",
+    "cold_start",
+    "function_name",
+    "function_request_id",
+    "correlation_id",
+    "xray_trace_id",
+];
+
+/// Under these names bodies carry what must not be in the log.
+const SECRETS: [&str; 16] = [
+    "AccessToken",
+    "ApiKey",
+    "Challenge",
+    "ChResp",
+    "Code",
+    "Company",
+    "Content",
+    "Encrypted",
+    "FileContents",
+    "IdToken",
+    "Name",
+    "PEM",
+    "PgpKey",
+    "Phone",
+    "Session",
+    "Signature",
+];
+
+#[tokio::test]
+async fn a_refused_call_is_logged_once_and_only_the_first_is_cold() {
+    let (data, begun) = (tempfile::tempdir().unwrap(), SystemClock.now());
+    let mut function = Function::start("login", &[("AVAIN_LOCAL", data.path().as_os_str())]);
+    for id in ["first", "second", "third"] {
+        let outcome = function.invoke(id, &event::sample(&LOGIN).to_string()).await;
+        let Outcome::Answer(_, answer) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(answer["statusCode"], 400);
+    }
+    let lines = lines(&function.stop().await);
+    for (id, cold_start) in [("first", true), ("second", false), ("third", false)] {
+        let about: Vec<&Value> = lines.iter().filter(|line| line["function_request_id"] == id).collect();
+        let [measured, refused] = about.as_slice() else { panic!("{about:?}") };
+        for line in [measured, refused] {
+            let said = |key: &str| line[key].clone();
+            let expected = [
+                ("level", "INFO".into()),
+                ("service", "avain".into()),
+                ("cold_start", cold_start.into()),
+                ("function_name", "login".into()),
+                ("correlation_id", "c6af9ac6-7b61-11e6-9a41-93e8deadbeef".into()),
+                ("xray_trace_id", "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700".into()),
+                ("operation", "Login".into()),
+            ];
+            assert_eq!(expected.clone().map(|(key, _)| (key, said(key))), expected);
+        }
+        assert_eq!(refused["message"], "refused");
+        assert_eq!((&refused["status"], &refused["reason"]), (&400.into(), &"wrong credentials".into()));
+        assert_eq!(measured["message"], "measured");
+        assert_metrics(measured, "Refused");
+        let stamp = measured["_aws"]["Timestamp"].as_i64().unwrap();
+        let milliseconds = |time: time::OffsetDateTime| time.unix_timestamp() * 1000 + i64::from(time.millisecond());
+        assert!((milliseconds(begun)..=milliseconds(SystemClock.now())).contains(&stamp), "{stamp}");
+    }
+    assert_eq!(lines.len(), 6, "{lines:?}");
+}
+
+/// An event that cannot be read and a panic of the runtime's library: their lines quote nothing of the event.
+#[tokio::test]
+async fn what_is_no_event_is_told_without_its_content() {
+    let data = tempfile::tempdir().unwrap();
+    let mut function = Function::start("init_login", &[("AVAIN_LOCAL", data.path().as_os_str())]);
+    let mut panics = event::sample(&INIT_LOGIN);
+    panics["headers"]["host"] = "[hunter2".into();
+    let mut unreadable = event::sample(&INIT_LOGIN);
+    unreadable["isBase64Encoded"] = "hunter2".into();
+    for event in [panics, unreadable] {
+        let outcome = function.invoke("garbage", &event.to_string()).await;
+        assert!(matches!(outcome, Outcome::Error(..)), "{outcome:?}");
+    }
+    let log = function.stop().await;
+    for quoted in ["hunter2", "aino", "esimerkki"] {
+        assert!(!log.contains(quoted), "{log}");
+    }
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["level"] == "ERROR"), "{log}");
+    assert!(lines.iter().any(|line| line["message"] == "panicked" && line["location"].is_string()), "{log}");
+}
+
+/// A log's lines: each is JSON with the keys that a request's line has.
+pub(crate) fn lines(log: &str) -> Vec<Value> {
+    let line = |line: &str| {
+        let line: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        let missing: Vec<_> = KEYS.iter().filter(|key| line[**key].is_null()).collect();
+        assert!(missing.is_empty(), "{missing:?} missing: {line}");
+        line
+    };
+    log.lines().map(line).collect()
+}
+
+/// The line is one that CloudWatch makes metrics of, with this outcome: every metric and dimension that it names is there.
+#[track_caller]
+pub(crate) fn assert_metrics(line: &Value, outcome: &str) {
+    let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else { panic!("{line}") };
+    assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&"Avain".into(), &json!([["operation"]])));
+    assert!(line["operation"].is_string() && line["_aws"]["Timestamp"].is_u64(), "{line}");
+    let metrics = directive["Metrics"].as_array().unwrap().iter();
+    let units: BTreeMap<&str, &str> =
+        metrics.map(|metric| (metric["Name"].as_str().unwrap(), metric["Unit"].as_str().unwrap())).collect();
+    let counts = ["BankRefused", "Failed", "Refused", "Success"].map(|name| (name, "Count"));
+    assert_eq!(units, counts.into_iter().chain([("Latency", "Milliseconds")]).collect());
+    for name in ["Success", "Refused", "Failed"] {
+        assert_eq!(line[name], u8::from(name == outcome), "{name}: {line}");
+    }
+    assert_eq!(line["BankRefused"], u8::from(line["bank_code"].is_string()), "{line}");
+    assert!(line["Latency"].as_f64().unwrap() > 0.0, "{line}");
+}
+
+/// What went over the wire and must not be in the log.
+#[derive(Default)]
+pub(crate) struct Secrets {
+    names: BTreeSet<&'static str>,
+    values: BTreeSet<String>,
+}
+
+impl Secrets {
+    /// Credentials, path and body of a request.
+    pub(crate) fn request(&mut self, request: &Request<Bytes>) {
+        for header in ["authorization", "x-api-key"] {
+            self.values.extend(request.headers().get(header).map(|it| it.to_str().unwrap().to_owned()));
+        }
+        let path = request.uri().path();
+        let personal = path.split('/').filter(|it| it.contains('@') || it.contains('%') || it.starts_with('+'));
+        for segment in personal {
+            self.values.extend([segment.to_owned(), percent_decode(segment).unwrap()]);
+        }
+        self.body(&serde_json::from_slice(request.body()).unwrap_or_default());
+    }
+
+    /// An answer's body, or a part of a body.
+    pub(crate) fn body(&mut self, body: &Value) {
+        match body {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    if let Some(name) = SECRETS.iter().find(|it| *it == name) {
+                        self.names.insert(name);
+                        // A line of an armoured text is enough; "0" asks for a new API key.
+                        let lines = value.as_str().unwrap().lines().filter(|line| line.len() > 4);
+                        self.values.extend(lines.map(str::to_owned));
+                    }
+                    self.body(value);
+                }
+            }
+            Value::Array(values) => values.iter().for_each(|value| self.body(value)),
+            _ => {}
+        }
+    }
+
+    /// None of them, and none of the others, is in what was written; each name has been seen.
+    #[track_caller]
+    pub(crate) fn assert_not_in(&self, log: &str, others: &[&str]) {
+        assert_eq!(self.names, SECRETS.into(), "bodies were to carry all of them");
+        let values = self.values.iter().map(String::as_str);
+        // Of any token, key or certificate, these.
+        for secret in values.chain(others.iter().copied()).chain(["eyJ", "MII", "-----BEGIN", "PRIVATE KEY"]) {
+            assert!(!is_in(log, secret), "in the log: {secret}");
+            if let Some(beginning) = secret.get(..24) {
+                assert!(!is_in(log, beginning), "in the log: {beginning}...");
+            }
+        }
+    }
+}
+
+/// A code's digits count where they stand alone.
+fn is_in(log: &str, secret: &str) -> bool {
+    let code = secret.bytes().all(|byte| byte.is_ascii_digit());
+    let alone = |at: usize| {
+        let around = (log[..at].bytes().last(), log[at + secret.len()..].bytes().next());
+        ![around.0, around.1].into_iter().flatten().any(|byte| byte.is_ascii_alphanumeric())
+    };
+    log.match_indices(secret).any(|(at, _)| !code || alone(at))
+}
+
+#[test]
+fn a_secret_in_the_log_is_found() {
+    assert!(is_in("a=hunter2,", "hunter2") && is_in("code 123456.", "123456") && is_in("123456", "123456"));
+    assert!(!is_in("1780315123456", "123456") && !is_in("", "hunter2"));
+    let mut secrets = Secrets::default();
+    secrets.body(&json!({ "Certs": [{ "PEM": "-----BEGIN\nabcdef\n" }], "Code": "123456", "Status": "NEW" }));
+    assert_eq!(secrets.values, ["-----BEGIN", "123456", "abcdef"].map(str::to_owned).into());
+    assert_eq!(secrets.names, ["Code", "PEM"].into());
+}

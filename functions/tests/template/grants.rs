@@ -1,0 +1,227 @@
+//! What each operation does at AWS's services: the one place that its role and its function's environment are made from.
+//! What follows from a row's `needs` alone is derived; the rest is one line for each operation here.
+
+use avain_api::operations::ALL;
+use avain_api::{Need, Operation};
+
+/// One permission: what may be done to what, under which condition.
+pub(super) struct Grant {
+    /// IAM action.
+    pub(super) action: &'static str,
+    /// Resources, as written in the template.
+    pub(super) resources: Vec<&'static str>,
+    /// The key of a condition and its values.
+    pub(super) condition: Option<Condition>,
+}
+
+/// All of the request's values must be among these.
+#[derive(PartialEq, Eq)]
+pub(super) enum Condition {
+    /// `dynamodb:LeadingKeys`, as patterns.
+    Partitions(Vec<&'static str>),
+    /// `kms:EncryptionContext:kind`, and `service` with it.
+    Kinds(Vec<&'static str>),
+}
+
+/// The table's partitions (module docs of avain-adapters-aws's store).
+const ACCOUNT: &str = "ACCOUNT#*";
+const API_KEY: &str = "APIKEY#*";
+const ATTEMPTS: &str = "ATTEMPTS#*";
+const AUDIT: &str = "AUDIT#*";
+const CHALLENGE: &str = "CHALLENGE#*";
+const DOWNLOADS: &str = "DOWNLOADS#*";
+const ORGANISATION: &str = "ORG#*";
+const UPLOADS: &str = "UPLOADS#*";
+/// An organisation's sealed keys. Its id is a UUID: the pattern leaves the service's own keys out.
+const SEALED: &str = "KEY#????????-????-????-????-????????????#*";
+const SERVICE: &str = "KEY#service#service";
+
+/// `kind` in the encryption context.
+const BANK_KEY: &str = "bank-key";
+const FILE: &str = "file";
+const SERVICE_KEY: &str = "service-key";
+
+const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
+const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
+
+/// An operation's name, then what it does: an action, and what it is done to.
+type Lines = &'static [(&'static str, &'static [(&'static str, &'static [&'static str])])];
+
+/// `dynamodb:` by partition. `account` is a Query, `get` of one key GetItem and of more BatchGetItem; a commit needs what its
+/// writes need, also inside a transaction.
+const STORE: Lines = &[
+    (
+        "Register",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[API_KEY, ORGANISATION]),
+            ("ConditionCheckItem", &[ORGANISATION]),
+            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, CHALLENGE, ORGANISATION]),
+        ],
+    ),
+    ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
+    ("VerifyPhone", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
+    ("Login", &[("PutItem", &[ATTEMPTS, AUDIT, CHALLENGE]), ("DeleteItem", &[ATTEMPTS])]),
+    ("LoginMFA", &[("PutItem", &[ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])]),
+    ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("ListCerts", &[("Query", &[ACCOUNT])]),
+    ("EnrollCert", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT, SEALED]), ("DeleteItem", &[ACCOUNT, SEALED])]),
+    ("ListFiles", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT])]),
+    ("UploadFile", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT, AUDIT, UPLOADS])]),
+    (
+        "DownloadFile",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[SEALED]),
+            ("BatchGetItem", &[ACCOUNT, DOWNLOADS]),
+            ("PutItem", &[ACCOUNT, AUDIT, DOWNLOADS]),
+        ],
+    ),
+    ("ListKeys", &[("Query", &[ACCOUNT])]),
+    ("UploadKey", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+];
+
+/// `kms:` by what is sealed.
+const SEALER: Lines = &[
+    ("EnrollCert", &[("GenerateDataKey", &[BANK_KEY])]),
+    ("ListFiles", &[("Decrypt", &[BANK_KEY])]),
+    ("UploadFile", &[("Decrypt", &[BANK_KEY])]),
+    ("DownloadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY, FILE])]),
+];
+
+/// `cognito-idp:` by pool (docs/cognito.md); the calls that are not subject to IAM are not here.
+const IDENTITY: Lines = &[
+    ("Register", &[("AdminGetUser", POOLS), ("AdminDeleteUser", POOLS)]),
+    ("VerifyEmail", &[]),
+    ("VerifyPhone", &[("AdminGetUser", POOLS)]),
+    ("Login", &[("AdminInitiateAuth", POOLS), ("AdminSetUserMFAPreference", ADMIN)]),
+    ("LoginMFA", &[("AdminRespondToAuthChallenge", ADMIN)]),
+    ("Logout", &[("AdminUserGlobalSignOut", POOLS)]),
+];
+
+/// Lines that are missing, or that no row needs.
+pub(super) fn faults() -> Vec<String> {
+    let mut faults = Vec::new();
+    for (table, lines, need) in
+        [("STORE", STORE, Need::Store), ("SEALER", SEALER, Need::Sealer), ("IDENTITY", IDENTITY, Need::Identity)]
+    {
+        let lines: Vec<&str> = lines.iter().map(|(operation, _)| *operation).collect();
+        let needing: Vec<&str> = ALL.iter().filter(|it| it.needs.contains(&need)).map(|it| it.name).collect();
+        let missing = needing.iter().filter(|it| !lines.contains(it));
+        faults.extend(missing.map(|it| format!("template/grants.rs: {table} has no line for {it}, which needs it\n")));
+        let surplus = lines.iter().filter(|it| !needing.contains(it));
+        faults.extend(surplus.map(|it| format!("template/grants.rs: {table} has {it}, whose row does not need it\n")));
+    }
+    faults
+}
+
+/// All that the operation's role allows, but for its log.
+pub(super) fn of(operation: &Operation) -> Vec<Grant> {
+    let needs = |need| operation.needs.contains(&need);
+    let mut grants = Vec::new();
+
+    let mut store = lines(STORE, operation);
+    let mut sealing = lines(SEALER, operation);
+    if needs(Need::ServiceKeys) {
+        // The first function that runs makes the keys.
+        for action in ["GetItem", "PutItem"] {
+            add(&mut store, action, SERVICE);
+        }
+        for action in ["GenerateDataKey", "Decrypt"] {
+            add(&mut sealing, action, SERVICE_KEY);
+        }
+    }
+    grants.extend(store.into_iter().map(|(action, partitions)| Grant {
+        action: iam(action),
+        resources: vec!["!GetAtt Table.Arn"],
+        condition: Some(Condition::Partitions(partitions)),
+    }));
+    grants.extend(sealing.into_iter().map(|(action, kinds)| Grant {
+        action: iam(action),
+        resources: vec!["!GetAtt Key.Arn"],
+        condition: Some(Condition::Kinds(kinds)),
+    }));
+    if needs(Need::Identity) {
+        // The clients' secrets are asked for at the start.
+        let mut identity = lines(IDENTITY, operation);
+        identity.push(("DescribeUserPoolClient", POOLS.to_vec()));
+        grants.extend(identity.into_iter().map(|(action, resources)| Grant {
+            action: iam(action),
+            resources,
+            condition: None,
+        }));
+    }
+    if needs(Need::Blobs) {
+        grants.extend(["GetObject", "PutObject"].map(|action| Grant {
+            action: iam(action),
+            resources: vec!["!Sub \"${Files.Arn}/files/*\""],
+            condition: None,
+        }));
+    }
+    grants
+}
+
+/// What the function is told, each with its value in the template.
+pub(super) fn variables(operation: &Operation) -> Vec<(&'static str, &'static str)> {
+    let needs = |needs: &[Need]| needs.iter().any(|need| operation.needs.contains(need));
+    let all: &[(&[Need], &[(&str, &str)])] = &[
+        (&[Need::Store, Need::ServiceKeys], &[("AVAIN_TABLE", "!Ref Table")]),
+        (&[Need::Sealer, Need::ServiceKeys], &[("AVAIN_KMS_KEY", "!GetAtt Key.Arn")]),
+        (&[Need::Blobs], &[("AVAIN_BUCKET", "!Ref Files")]),
+        (
+            &[Need::Identity, Need::Tokens],
+            &[
+                ("AVAIN_ADMIN_POOL", "!Ref AdminPool"),
+                ("AVAIN_ADMIN_CLIENT", "!Ref AdminClient"),
+                ("AVAIN_DATA_POOL", "!Ref DataPool"),
+                ("AVAIN_DATA_CLIENT", "!Ref DataClient"),
+            ],
+        ),
+        (
+            &[Need::Banks],
+            &[
+                ("AVAIN_ENVIRONMENT", "!Ref Environment"),
+                ("AVAIN_SIMULATOR", "!If [HasSimulator, !Ref SimulatorUrl, !Ref AWS::NoValue]"),
+                ("AVAIN_SIMULATOR_ROOT", "!If [HasSimulator, !Ref SimulatorRoot, !Ref AWS::NoValue]"),
+            ],
+        ),
+    ];
+    all.iter().filter(|(of, _)| needs(of)).flat_map(|(_, variables)| variables.iter().copied()).collect()
+}
+
+/// The operation's lines of a table.
+fn lines(table: Lines, operation: &Operation) -> Vec<(&'static str, Vec<&'static str>)> {
+    let found = table.iter().find(|(name, _)| *name == operation.name);
+    found.map(|(_, lines)| lines.iter().map(|(action, on)| (*action, on.to_vec())).collect()).unwrap_or_default()
+}
+
+fn add(lines: &mut Vec<(&'static str, Vec<&'static str>)>, action: &'static str, on: &'static str) {
+    match lines.iter_mut().find(|(it, _)| *it == action) {
+        Some((_, all)) => all.push(on),
+        None => lines.push((action, vec![on])),
+    }
+}
+
+/// The action with its service.
+fn iam(action: &'static str) -> &'static str {
+    const ACTIONS: &[&str] = &[
+        "cognito-idp:AdminDeleteUser",
+        "cognito-idp:AdminGetUser",
+        "cognito-idp:AdminInitiateAuth",
+        "cognito-idp:AdminRespondToAuthChallenge",
+        "cognito-idp:AdminSetUserMFAPreference",
+        "cognito-idp:AdminUserGlobalSignOut",
+        "cognito-idp:DescribeUserPoolClient",
+        "dynamodb:BatchGetItem",
+        "dynamodb:ConditionCheckItem",
+        "dynamodb:DeleteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "s3:GetObject",
+        "s3:PutObject",
+    ];
+    ACTIONS.iter().find(|it| it.split(':').nth(1) == Some(action)).unwrap()
+}

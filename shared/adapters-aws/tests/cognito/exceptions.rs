@@ -1,0 +1,270 @@
+//! Each exception at each call. Written anew from the API reference, not taken from the table under test.
+
+use avain_adapters_aws::cognito::CognitoIdentity;
+use avain_domain::names::Mode;
+use avain_domain::ports::{Identity, IdentityError};
+use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+use aws_smithy_types::body::SdkBody;
+use serde_json::json;
+
+use crate::replay::{Exchange, identity, replayed};
+use crate::shapes::{
+    CODE, PASSWORD, PHONE, Request, SESSION, access_token, confirming, deleting, initiating, log_in, login, reading,
+    register, resending, responding, sending_email_code, signing_out, signing_up, tokens, turning_sms_on, user,
+    verifying_email,
+};
+
+const EXCEPTIONS: [&str; 35] = [
+    "AliasExistsException",
+    "CodeDeliveryFailureException",
+    "CodeMismatchException",
+    "ExpiredCodeException",
+    "FeatureUnavailableInTierException",
+    "ForbiddenException",
+    "InternalErrorException",
+    "InvalidEmailRoleAccessPolicyException",
+    "InvalidLambdaResponseException",
+    "InvalidParameterException",
+    "InvalidPasswordException",
+    "InvalidSmsRoleAccessPolicyException",
+    "InvalidSmsRoleTrustRelationshipException",
+    "InvalidUserPoolConfigurationException",
+    "LimitExceededException",
+    "MFAMethodNotFoundException",
+    "NotAuthorizedException",
+    "OperationNotEnabledException",
+    "PasswordHistoryPolicyViolationException",
+    "PasswordResetRequiredException",
+    "ResourceNotFoundException",
+    "SoftwareTokenMFANotFoundException",
+    "TooManyFailedAttemptsException",
+    "TooManyRequestsException",
+    "UnexpectedLambdaException",
+    "UnsupportedOperationException",
+    "UserLambdaValidationException",
+    "UserNotConfirmedException",
+    "UserNotFoundException",
+    "UsernameExistsException",
+    // Common to all AWS services.
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "ThrottlingException",
+    "UnrecognizedClientException",
+    // Not made yet.
+    "SomethingNewException",
+];
+
+/// A call, what runs up to it, and the exceptions that do not make the service unavailable. `-` has steps of its own,
+/// in the other tests.
+struct Case {
+    call: &'static str,
+    before: Vec<Exchange>,
+    request: fn() -> Request,
+    mode: Mode,
+    told: &'static [(&'static str, &'static str)],
+}
+
+fn cases() -> Vec<Case> {
+    use Mode::{Admin, Data};
+    const CODES: (&str, &str) = ("CodeMismatchException", "wrong code");
+    const OLD: (&str, &str) = ("ExpiredCodeException", "the code has expired");
+    const NO_SESSION: [(&str, &str); 3] = [
+        ("NotAuthorizedException", "no such session"),
+        ("UserNotFoundException", "no such session"),
+        ("UserNotConfirmedException", "no such session"),
+    ];
+    let left_over = || vec![signing_up(Data).refused("UsernameExistsException"), user(Data, "UNCONFIRMED", 60)];
+    vec![
+        Case {
+            call: "SignUp",
+            before: vec![],
+            request: || signing_up(Data),
+            mode: Data,
+            told: &[("UsernameExistsException", "-")],
+        },
+        Case {
+            call: "AdminGetUser",
+            before: vec![signing_up(Data).refused("UsernameExistsException")],
+            request: || reading(Data),
+            mode: Data,
+            told: &[("UserNotFoundException", "-")],
+        },
+        Case {
+            call: "AdminDeleteUser",
+            before: left_over(),
+            request: || deleting(Data),
+            mode: Data,
+            told: &[("UserNotFoundException", "-")],
+        },
+        Case {
+            call: "ConfirmSignUp",
+            before: vec![user(Admin, "UNCONFIRMED", 5)],
+            request: || confirming(Admin),
+            mode: Admin,
+            told: &[
+                CODES,
+                OLD,
+                ("NotAuthorizedException", "the code has expired"),
+                ("TooManyFailedAttemptsException", "the code has expired"),
+                ("UserNotFoundException", "the code has expired"),
+            ],
+        },
+        Case {
+            call: "AdminInitiateAuth",
+            before: vec![],
+            request: || initiating(Data),
+            mode: Data,
+            told: &[
+                ("NotAuthorizedException", "wrong credentials"),
+                ("UserNotFoundException", "wrong credentials"),
+                ("UserNotConfirmedException", "-"),
+            ],
+        },
+        Case {
+            call: "ResendConfirmationCode",
+            before: vec![initiating(Data).refused("UserNotConfirmedException")],
+            request: || resending(Data),
+            mode: Data,
+            told: &[("UserNotFoundException", "wrong credentials")],
+        },
+        Case {
+            call: "AdminSetUserMFAPreference",
+            before: vec![initiating(Admin).answered(tokens(Admin, true))],
+            request: turning_sms_on,
+            mode: Admin,
+            told: &[],
+        },
+        Case {
+            call: "AdminRespondToAuthChallenge",
+            before: vec![],
+            request: responding,
+            mode: Admin,
+            told: &[CODES, OLD, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+        },
+        Case {
+            call: "GetUserAttributeVerificationCode",
+            before: vec![initiating(Data).answered(tokens(Data, false))],
+            request: || sending_email_code(Data),
+            mode: Data,
+            told: &NO_SESSION,
+        },
+        Case {
+            call: "VerifyUserAttribute",
+            before: vec![],
+            request: || verifying_email(Data),
+            mode: Data,
+            told: &[CODES, OLD, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+        },
+        Case {
+            call: "AdminUserGlobalSignOut",
+            before: vec![],
+            request: || signing_out(Admin),
+            mode: Admin,
+            told: &[("UserNotFoundException", "-")],
+        },
+    ]
+}
+
+/// The operation that makes the call.
+async fn operation(identity: CognitoIdentity, call: &str, mode: Mode) -> Result<(), IdentityError> {
+    let login = login(mode);
+    match call {
+        "SignUp" | "AdminGetUser" | "AdminDeleteUser" => register(&identity, mode).await,
+        "ConfirmSignUp" => identity.confirm_phone(&login, PHONE, CODE).await,
+        "AdminRespondToAuthChallenge" => identity.answer_sms(&login, SESSION, CODE).await.map(drop),
+        "VerifyUserAttribute" => identity.verify_email(&login, &access_token(mode), CODE).await,
+        "AdminUserGlobalSignOut" => identity.sign_out(&login).await,
+        _ => log_in(&identity, mode).await.map(drop),
+    }
+}
+
+/// The error, and that it says what failed without repeating Cognito's text.
+async fn error(case: &Case, last: Exchange) -> String {
+    let exchanges = [case.before.as_slice(), &[last]].concat();
+    let result = replayed(&exchanges, async |identity| operation(identity, case.call, case.mode).await).await;
+    let text = result.unwrap_err().to_string();
+    for secret in [PASSWORD, CODE, SESSION, PHONE, "Value at", &access_token(case.mode)] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    text
+}
+
+/// As Cognito's texts do that repeat what was sent.
+fn repeating() -> String {
+    format!("Value at '{PASSWORD} {CODE} {SESSION} {PHONE}' failed to satisfy constraint")
+}
+
+#[tokio::test]
+async fn every_exception_of_every_call_has_its_meaning() {
+    for case in cases() {
+        for exception in EXCEPTIONS {
+            let told = case.told.iter().find(|(name, _)| *name == exception).map(|(_, meaning)| *meaning);
+            if told == Some("-") {
+                continue;
+            }
+            let text = error(&case, (case.request)().refused_saying(exception, &repeating())).await;
+            if let Some(meaning) = told {
+                assert_eq!(text, meaning, "{} {exception}", case.call);
+                continue;
+            }
+            assert!(text.starts_with(&format!("Cognito {}: {exception} (status ", case.call)), "{text}");
+            assert!(text.contains("request 3cd7e3c1-0000-4000-8000-5a2f6e1b7c90"), "{text}");
+        }
+        for (name, _) in case.told {
+            assert!(EXCEPTIONS.contains(name), "{name}");
+        }
+    }
+}
+
+/// Else a wrong setting of the service would read as everybody's wrong password.
+#[tokio::test]
+async fn a_wrong_client_secret_is_the_operators() {
+    let texts = [
+        "Unable to verify secret hash for client 3data0client0of0avain0test0",
+        "SecretHash does not match for the client: 3data0client0of0avain0test0",
+        "Client 3data0client0of0avain0test0 is configured with secret but SECRET_HASH was not received",
+    ];
+    for case in cases() {
+        for words in texts {
+            let text = error(&case, (case.request)().refused_saying("NotAuthorizedException", words)).await;
+            assert!(text.ends_with("the client's secret is not the one in the service's settings"), "{text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_vanishes_between_two_calls_is_nobodys_fault() {
+    for exception in ["UserNotFoundException", "NotAuthorizedException"] {
+        let exchanges = [
+            initiating(Mode::Admin).answered(tokens(Mode::Admin, true)),
+            turning_sms_on().answered(json!({})),
+            initiating(Mode::Admin).refused(exception),
+        ];
+        let result = replayed(&exchanges, async |identity| log_in(&identity, Mode::Admin).await).await;
+        assert!(matches!(result, Err(IdentityError::WrongCredentials)));
+    }
+    let exchanges = [
+        initiating(Mode::Admin).answered(tokens(Mode::Admin, true)),
+        turning_sms_on().answered(json!({})),
+        initiating(Mode::Admin).refused("UserNotConfirmedException"),
+    ];
+    let result = replayed(&exchanges, async |identity| log_in(&identity, Mode::Admin).await).await;
+    let text = result.map(drop).unwrap_err().to_string();
+    assert_eq!(text, "Cognito: the user was replaced meanwhile");
+}
+
+#[tokio::test]
+async fn no_connection_and_unreadable_answers_are_nobodys_fault() {
+    for case in cases().iter().filter(|case| case.before.is_empty()) {
+        let unreachable = identity(StaticReplayClient::new(vec![]));
+        let text = operation(unreachable, case.call, case.mode).await.unwrap_err().to_string();
+        assert!(text.starts_with(&format!("Cognito {}: not reached", case.call)), "{text}");
+
+        for (status, body) in [(200, "<html>"), (503, "<html>Service Unavailable"), (400, "{}"), (500, "")] {
+            let answer = http::Response::builder().status(status).body(SdkBody::from(body)).unwrap();
+            let event = ReplayEvent::new(http::Request::new(SdkBody::empty()), answer);
+            let result = operation(identity(StaticReplayClient::new(vec![event])), case.call, case.mode).await;
+            assert!(matches!(result, Err(IdentityError::Unavailable(_))), "{} {status} {body}", case.call);
+        }
+    }
+}
