@@ -352,8 +352,8 @@ fn failures() -> Vec<Failure> {
         TooLarge { limit: 5 },
         BankUnreachable,
         BankTimeout,
-        BankUnreadable,
-        BankSignature,
+        BankUnreadable(String::new()),
+        BankSignature(String::new()),
         Unavailable(String::new()),
         Internal(String::new()),
     ];
@@ -384,8 +384,8 @@ fn failures() -> Vec<Failure> {
             | BankRefused { .. }
             | BankUnreachable
             | BankTimeout
-            | BankUnreadable
-            | BankSignature
+            | BankUnreadable(_)
+            | BankSignature(_)
             | Unavailable(_)
             | Internal(_) => {}
         }

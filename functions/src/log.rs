@@ -189,7 +189,6 @@ impl field::Visit for Fields {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 mod tests {
     use std::fs::File;
     use std::io::{Read as _, Seek as _};

@@ -14,7 +14,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("avain-bank-channel", &["avain-xml-security"]),
     ("avain-bank-simulator", &["avain-xml-security"]),
     ("avain-domain", &[]),
-    ("avain-functions", &["avain-adapters-local", "avain-api", "avain-domain"]),
+    ("avain-functions", &["avain-adapters-aws", "avain-adapters-local", "avain-api", "avain-domain"]),
     ("avain-test-support", &[]),
     ("avain-xml-security", &[]),
 ];

@@ -14,5 +14,6 @@ mod process;
 mod runtime;
 #[cfg(feature = "local")]
 mod story;
+mod template;
 #[cfg(not(feature = "local"))]
 mod without_adapters;

@@ -114,9 +114,8 @@ fn value_end(bytes: &[u8], begin: usize) -> usize {
             }
             b'\'' if at == begin => return quoted_end(bytes, at, b'\'', 0),
             b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' if depth == 0 => return at,
+            b')' | b']' | b'}' | b',' | b';' | b'\n' if depth == 0 => return at,
             b')' | b']' | b'}' => depth -= 1,
-            b',' | b';' | b'\n' if depth == 0 => return at,
             _ => {}
         }
         at += 1;
@@ -132,7 +131,7 @@ fn quoted_end(bytes: &[u8], open: usize, quote: u8, backslashes: usize) -> usize
         match *byte {
             b'\\' => run += 1,
             // What precedes the quote's own backslashes is the content's: pairs, or a quote of the content's.
-            it if it == quote && run.saturating_sub(backslashes) / (backslashes + 1) % 2 == 0 => return at,
+            it if it == quote && (run.saturating_sub(backslashes) / (backslashes + 1)).is_multiple_of(2) => return at,
             _ => run = 0,
         }
     }

@@ -12,18 +12,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::banks::{self, Contract, HttpBanks};
 use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools};
 use avain_adapters_aws::kms::KmsVault;
 use avain_adapters_aws::s3::S3Blobs;
 use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_api::Deps;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
 use avain_domain::ports::Store;
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
-use avain_xml_security::certificate::Roots;
 use aws_config::{BehaviorVersion, SdkConfig};
 
 use super::{Opening, OpeningSource};
@@ -130,13 +128,11 @@ pub fn banks(_: &mut Source, deps: Deps) -> Opening<'_> {
 /// Real banks in production; elsewhere simulated ones, if the environment names any.
 fn contracts(environment: &str) -> Result<Vec<Contract>, StartError> {
     match environment {
-        "production" => Ok(Contract::production(&NORDEA).into_iter().collect()),
+        "production" => Ok(banks::production()),
         "test" => {
             let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(Vec::new()) };
-            let pem = variable("AVAIN_SIMULATOR_ROOT")?;
-            let roots = Roots::from_pem(&pem).map_err(|_| StartError::Variable("AVAIN_SIMULATOR_ROOT"))?;
-            let base = base.trim_end_matches('/');
-            Ok([&SIMULATOR, &NORDEA].map(|profile| Contract::simulated(profile, base, roots.clone())).into())
+            let roots = variable("AVAIN_SIMULATOR_ROOT")?;
+            banks::simulated(&base, &roots).ok_or(StartError::Variable("AVAIN_SIMULATOR_ROOT"))
         }
         _ => Err(StartError::Variable("AVAIN_ENVIRONMENT")),
     }

@@ -3,11 +3,13 @@
 
 use avain_api::operations::ALL;
 use avain_api::{Need, Operation};
+#[cfg(feature = "local")]
+use avain_domain::records::Key;
 
 /// One permission: what may be done to what, under which condition.
 pub(super) struct Grant {
     /// IAM action.
-    pub(super) action: &'static str,
+    pub(super) action: String,
     /// Resources, as written in the template.
     pub(super) resources: Vec<&'static str>,
     /// The key of a condition and its values.
@@ -65,7 +67,10 @@ const STORE: Lines = &[
     ("LoginMFA", &[("PutItem", &[ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])]),
     ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("ListCerts", &[("Query", &[ACCOUNT])]),
-    ("EnrollCert", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT, SEALED]), ("DeleteItem", &[ACCOUNT, SEALED])]),
+    (
+        "EnrollCert",
+        &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT, SEALED]), ("DeleteItem", &[ACCOUNT, SEALED])],
+    ),
     ("ListFiles", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT])]),
     ("UploadFile", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT, AUDIT, UPLOADS])]),
     (
@@ -132,12 +137,12 @@ pub(super) fn of(operation: &Operation) -> Vec<Grant> {
         }
     }
     grants.extend(store.into_iter().map(|(action, partitions)| Grant {
-        action: iam(action),
+        action: format!("dynamodb:{action}"),
         resources: vec!["!GetAtt Table.Arn"],
         condition: Some(Condition::Partitions(partitions)),
     }));
     grants.extend(sealing.into_iter().map(|(action, kinds)| Grant {
-        action: iam(action),
+        action: format!("kms:{action}"),
         resources: vec!["!GetAtt Key.Arn"],
         condition: Some(Condition::Kinds(kinds)),
     }));
@@ -146,14 +151,14 @@ pub(super) fn of(operation: &Operation) -> Vec<Grant> {
         let mut identity = lines(IDENTITY, operation);
         identity.push(("DescribeUserPoolClient", POOLS.to_vec()));
         grants.extend(identity.into_iter().map(|(action, resources)| Grant {
-            action: iam(action),
+            action: format!("cognito-idp:{action}"),
             resources,
             condition: None,
         }));
     }
     if needs(Need::Blobs) {
         grants.extend(["GetObject", "PutObject"].map(|action| Grant {
-            action: iam(action),
+            action: format!("s3:{action}"),
             resources: vec!["!Sub \"${Files.Arn}/files/*\""],
             condition: None,
         }));
@@ -161,10 +166,13 @@ pub(super) fn of(operation: &Operation) -> Vec<Grant> {
     grants
 }
 
-/// What the function is told, each with its value in the template.
-pub(super) fn variables(operation: &Operation) -> Vec<(&'static str, &'static str)> {
+/// Of the environment: its name, and its value in the template.
+type Variable = (&'static str, &'static str);
+
+/// What the function is told.
+pub(super) fn variables(operation: &Operation) -> Vec<Variable> {
     let needs = |needs: &[Need]| needs.iter().any(|need| operation.needs.contains(need));
-    let all: &[(&[Need], &[(&str, &str)])] = &[
+    let all: &[(&[Need], &[Variable])] = &[
         (&[Need::Store, Need::ServiceKeys], &[("AVAIN_TABLE", "!Ref Table")]),
         (&[Need::Sealer, Need::ServiceKeys], &[("AVAIN_KMS_KEY", "!GetAtt Key.Arn")]),
         (&[Need::Blobs], &[("AVAIN_BUCKET", "!Ref Files")]),
@@ -202,26 +210,25 @@ fn add(lines: &mut Vec<(&'static str, Vec<&'static str>)>, action: &'static str,
     }
 }
 
-/// The action with its service.
-fn iam(action: &'static str) -> &'static str {
-    const ACTIONS: &[&str] = &[
-        "cognito-idp:AdminDeleteUser",
-        "cognito-idp:AdminGetUser",
-        "cognito-idp:AdminInitiateAuth",
-        "cognito-idp:AdminRespondToAuthChallenge",
-        "cognito-idp:AdminSetUserMFAPreference",
-        "cognito-idp:AdminUserGlobalSignOut",
-        "cognito-idp:DescribeUserPoolClient",
-        "dynamodb:BatchGetItem",
-        "dynamodb:ConditionCheckItem",
-        "dynamodb:DeleteItem",
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-        "s3:GetObject",
-        "s3:PutObject",
-    ];
-    ACTIONS.iter().find(|it| it.split(':').nth(1) == Some(action)).unwrap()
+/// The pattern of the partition that a record is in.
+#[cfg(feature = "local")]
+pub(super) fn partition(key: &Key) -> &'static str {
+    match key {
+        Key::Organisation(_) => ORGANISATION,
+        Key::ApiKey(_) => API_KEY,
+        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::PgpKey(..) => ACCOUNT,
+        Key::SealedKey(id) if id.organisation.0 == "service" => SERVICE,
+        Key::SealedKey(_) => SEALED,
+        Key::SpentChallenge(_) => CHALLENGE,
+        Key::Attempts(_) => ATTEMPTS,
+        Key::Upload(..) => UPLOADS,
+        Key::Download(..) => DOWNLOADS,
+        Key::AuditEvent(..) => AUDIT,
+    }
+}
+
+/// Whether the operation reads records, or writes them, but for the service's own keys.
+pub(super) fn reads_and_writes(operation: &Operation) -> (bool, bool) {
+    let does = |actions: &[&str]| lines(STORE, operation).iter().any(|(action, _)| actions.contains(action));
+    (does(&["Query", "GetItem", "BatchGetItem"]), does(&["PutItem", "DeleteItem", "ConditionCheckItem"]))
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::profile::Endpoints;
+use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
 use avain_bank_channel::{
     Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile, answer,
     profile,
@@ -61,6 +62,20 @@ impl Contract {
         let roots = Roots::from_pem(profile.pinned_root?).ok()?;
         Some(Self { profile, endpoints: profile.endpoints?.into(), roots, environment: Environment::Production })
     }
+}
+
+/// The real banks.
+#[must_use]
+pub fn production() -> Vec<Contract> {
+    Contract::production(&NORDEA).into_iter().collect()
+}
+
+/// The banks `simulator` and `nordea`, both played at a base address; their roots in one PEM text. `None` if that is no PEM.
+#[must_use]
+pub fn simulated(base: &str, roots: &str) -> Option<Vec<Contract>> {
+    let roots = Roots::from_pem(roots).ok()?;
+    let base = base.trim_end_matches('/');
+    Some([&SIMULATOR, &NORDEA].map(|profile| Contract::simulated(profile, base, roots.clone())).into())
 }
 
 /// A bank's two addresses.

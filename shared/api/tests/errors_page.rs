@@ -50,8 +50,8 @@ fn conditions() -> Vec<(&'static str, Failure)> {
         ("the bank refused", Failure::BankRefused { code: text("24"), text: text("(the bank's text)") }),
         ("the bank is down, breaks off or answers with an HTTP error", Failure::BankUnreachable),
         ("the bank is too slow", Failure::BankTimeout),
-        ("the bank's answer cannot be read, or belongs to another request", Failure::BankUnreadable),
-        ("the bank's answer is not signed by the bank", Failure::BankSignature),
+        ("the bank's answer cannot be read, or belongs to another request", Failure::BankUnreadable(String::new())),
+        ("the bank's answer is not signed by the bank", Failure::BankSignature(String::new())),
         ("a part of the service is down or throttled: try again", Failure::Unavailable(String::new())),
         ("a fault of the service", Failure::Internal(String::new())),
     ]

@@ -88,12 +88,12 @@ pub enum Failure {
     /// Bank: no answer in time.
     #[error("the bank did not answer in time")]
     BankTimeout,
-    /// Bank: the answer cannot be read or belongs to another request.
-    #[error("the bank's answer cannot be read")]
-    BankUnreadable,
-    /// Bank: a signature of the answer is not valid.
-    #[error("the bank's signature is not valid")]
-    BankSignature,
+    /// Bank: the answer cannot be read or belongs to another request. Holds why, for the log.
+    #[error("the bank's answer cannot be read: {0}")]
+    BankUnreadable(String),
+    /// Bank: a signature of the answer is not valid. Holds why, for the log.
+    #[error("the bank's signature is not valid: {0}")]
+    BankSignature(String),
     /// Ours: a dependency failed or throttled. Holds what, for the log.
     #[error("unavailable: {0}")]
     Unavailable(String),
@@ -137,8 +137,8 @@ impl From<BankError> for Failure {
             BankError::Refused { code, text } => Self::BankRefused { code, text },
             BankError::NotConnected | BankError::Interrupted => Self::BankUnreachable,
             BankError::TimedOut => Self::BankTimeout,
-            BankError::Unreadable(_) => Self::BankUnreadable,
-            BankError::Signature(_) => Self::BankSignature,
+            BankError::Unreadable(what) => Self::BankUnreadable(what),
+            BankError::Signature(what) => Self::BankSignature(what),
             BankError::Field(name) => Self::Invalid(name.to_owned()),
             BankError::NotMade(what) => Self::Internal(what),
         }

@@ -56,8 +56,8 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::BankRefused { text, .. } => (400, text.clone()),
         Failure::BankUnreachable => (502, "Bank not reachable".to_owned()),
         Failure::BankTimeout => (504, "Bank did not answer in time".to_owned()),
-        Failure::BankUnreadable => (502, "Technical error. Failed to parse bank response.".to_owned()),
-        Failure::BankSignature => (502, "Bank response signature is not valid".to_owned()),
+        Failure::BankUnreadable(_) => (502, "Technical error. Failed to parse bank response.".to_owned()),
+        Failure::BankSignature(_) => (502, "Bank response signature is not valid".to_owned()),
         Failure::Unavailable(_) => (503, "Temporarily unavailable".to_owned()),
         Failure::Internal(_) => (500, "Internal server processing side error".to_owned()),
     };
@@ -85,11 +85,10 @@ fn wrong_mode(operation: &Operation) -> &'static str {
 pub fn respond(operation: &Operation, request_id: &str, failure: &Failure) -> Response<Bytes> {
     let reply = reply(operation, failure);
     let (name, status) = (operation.name, reply.status);
-    match failure {
-        Failure::Unavailable(what) | Failure::Internal(what) => {
-            tracing::error!(operation = name, request_id, status, cause = what, "failed");
-        }
-        _ => tracing::info!(operation = name, request_id, status, reason = %failure, "refused"),
+    if status >= 500 {
+        tracing::error!(operation = name, request_id, status, cause = %failure, "failed");
+    } else {
+        tracing::info!(operation = name, request_id, status, reason = %failure, "refused");
     }
     let mut response = error(status, &reply.code, &reply.text, request_id);
     if let Some(seconds) = reply.retry_after {

@@ -1,0 +1,225 @@
+//! What the operations really do at the store and the vault, recorded while the story is played, against what their roles
+//! allow. Each call gets its ports anew, as in a sandbox that has just started.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use avain::client::{ClientError, Transport};
+use avain::machine::Banks;
+use avain::story::{Codes, Company, Listed, Signer, Story, payment};
+use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::outbox::{CodeKind, Outbox};
+use avain_adapters_local::pool::{PasswordCost, UserPool};
+use avain_adapters_local::random::SystemRandom;
+use avain_api::operations::{ALL, LOGIN_MFA};
+use avain_api::route::{Route, find};
+use avain_api::{Deps, Need};
+use avain_domain::names::{Email, Mode};
+use avain_domain::ports::{Clock, CommitError, DataKey, KeyContext, Random, Store, Unavailable, Vault};
+use avain_domain::records::{Key, Stored, Write};
+use avain_domain::seal::Sealer;
+use avain_domain::secret::Secret;
+use avain_domain::service_keys::ServiceKeys;
+use bytes::Bytes;
+use http::{Request, Response};
+
+use super::grants::{self, Condition};
+
+const BANK: &str = "simulator";
+
+/// Allowed and needed, but by ways that the story does not take.
+const NOT_PLAYED: &[(&str, &str, &str)] = &[
+    ("EnrollCert", "dynamodb:DeleteItem ACCOUNT#*", "the bank refuses"),
+    ("EnrollCert", "dynamodb:DeleteItem KEY#????????-????-????-????-????????????#*", "the bank refuses"),
+    ("ListFiles", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
+    ("UploadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
+    ("DownloadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
+];
+
+#[tokio::test]
+async fn roles_allow_what_the_story_does_at_store_and_vault_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    let directory = DataDirectory::open(folder.path(), Arc::clone(&clock), Arc::clone(&random)).unwrap();
+    let banks = Banks::start(folder.path(), Arc::clone(&clock)).await.unwrap();
+    let outbox = Arc::new(Outbox::in_memory());
+    let pool = directory.pool(Arc::clone(&outbox), PasswordCost::new(8, 1, 1, None).unwrap()).await.unwrap();
+    let keys = ServiceKeys::open(&*directory.store(), &directory.sealer(), &SystemRandom).await.unwrap();
+    let recorded = Recorded { directory, banks, pool: Arc::new(pool), done: Arc::default() };
+    let (codes, password_key) = (OutboxCodes(outbox), keys.password_key_pem());
+    let story = |email: &str| Story {
+        transport: &recorded,
+        codes: &codes,
+        password_key: &password_key,
+        company: Company::example(email),
+    };
+    play(&story("first@example.com"), &story("second@example.com")).await;
+
+    let done = recorded.done.lock().unwrap();
+    let mut faults = Vec::new();
+    for operation in ALL {
+        let of_operation = done.iter().filter(|(name, _)| *name == operation.name);
+        let done: BTreeSet<String> = of_operation.map(|(_, what)| what.clone()).collect();
+        let allowed = allowed(&grants::of(operation));
+        let name = operation.name;
+        faults.extend(done.difference(&allowed).map(|it| format!("{name}: its role does not allow {it}")));
+        // Which function makes the service's keys is chance.
+        let surplus = allowed.difference(&done).filter(|it| !it.contains("service"));
+        let unexplained = surplus.filter(|it| !NOT_PLAYED.iter().any(|(of, what, _)| *of == name && what == it));
+        faults.extend(unexplained.map(|it| format!("{name}: its role allows {it}, which it does not do")));
+        let played =
+            NOT_PLAYED.iter().filter(|(of, what, _)| *of == name && (done.contains(*what) || !allowed.contains(*what)));
+        faults.extend(played.map(|(_, what, _)| format!("{name}: {what} is no exception any more")));
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+async fn play(first: &Story<'_>, second: &Story<'_>) {
+    let admin = first.open("admin", "0").await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    first.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    first.keys(&admin).await.unwrap();
+    first.enrol(&admin, BANK, "1000038023", "Demo-Code-2026-0001").await.unwrap();
+    first.certificates(&admin).await.unwrap();
+    let data = first.open("data", &admin.api_key).await.unwrap();
+    let file = payment("MSG-1", &first.company.name, SystemClock.now());
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    first.upload(&data, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    let files = first.files(&data, BANK, "NEW").await.unwrap();
+    for _ in ["from the bank", "kept"] {
+        first.download(&data, BANK, &files[0]).await.unwrap();
+    }
+    let not_a_reference =
+        Listed { file_type: files[0].file_type.clone(), reference: "x".repeat(40), ..files[0].clone() };
+    assert!(first.download(&data, BANK, &not_a_reference).await.is_err());
+    first.log_out("data", &data).await.unwrap();
+
+    // Another account of the same organisation, and a wrong code.
+    second.register("admin", &admin.api_key).await.unwrap();
+    let session = first.password("admin").await.unwrap()["Session"].as_str().unwrap().to_owned();
+    let path = format!("/v2/session/{}/admin/mfacode", first.company.email);
+    let body = format!("{{\"Session\": \"{session}\", \"Code\": \"000000\"}}");
+    let wrong = Request::builder().method(&LOGIN_MFA.method).uri(path).body(Bytes::from(body)).unwrap();
+    assert_eq!(first.transport.send(wrong).await.unwrap().status(), 400);
+}
+
+fn allowed(grants: &[grants::Grant]) -> BTreeSet<String> {
+    let each = grants.iter().filter_map(|grant| match &grant.condition {
+        Some(Condition::Partitions(on) | Condition::Kinds(on)) => Some((grant, on)),
+        None => None,
+    });
+    each.flat_map(|(grant, on)| on.iter().map(|on| format!("{} {on}", grant.action))).collect()
+}
+
+/// The service, and what was done by which operation.
+struct Recorded {
+    directory: DataDirectory,
+    banks: Banks,
+    pool: Arc<UserPool>,
+    done: Done,
+}
+
+type Done = Arc<Mutex<BTreeSet<(&'static str, String)>>>;
+
+#[async_trait]
+impl Transport for Recorded {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
+        let Route::Found(operation) = find(request.method(), request.uri().path()) else { panic!("no such operation") };
+        let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+        let recorder = Recorder { operation: operation.name, done: Arc::clone(&self.done) };
+        let store = Arc::new(Recording { recorder: recorder.clone(), inner: self.directory.store() });
+        let vault = Arc::new(Recording { recorder, inner: self.directory.vault() });
+        let sealer = Arc::new(Sealer::new(vault, Arc::clone(&clock), Arc::clone(&random)));
+        let mut deps = Deps::new(clock, random);
+        for need in operation.needs {
+            deps = match need {
+                Need::Store => deps.with_store(Arc::clone(&store) as Arc<dyn Store>),
+                Need::Identity => deps.with_identity(Arc::clone(&self.pool) as _),
+                Need::Tokens => deps.with_tokens(Arc::new(self.pool.tokens())),
+                Need::ServiceKeys => {
+                    let keys = ServiceKeys::open(&*store, &sealer, &SystemRandom).await.unwrap();
+                    deps.with_service_keys(Arc::new(keys))
+                }
+                Need::Sealer => deps.with_sealer(Arc::clone(&sealer)),
+                Need::Blobs => deps.with_blobs(self.directory.blobs().unwrap()),
+                Need::Banks => {
+                    let wait = Duration::from_secs(10);
+                    deps.with_banks(Arc::new(self.directory.simulated_banks(&self.banks.base, wait).unwrap()))
+                }
+            };
+        }
+        Ok(avain_api::answer(operation, &deps, "request", &request).await)
+    }
+}
+
+#[derive(Clone)]
+struct Recorder {
+    operation: &'static str,
+    done: Done,
+}
+
+impl Recorder {
+    fn note(&self, action: &str, on: &str) {
+        self.done.lock().unwrap().insert((self.operation, format!("{action} {on}")));
+    }
+}
+
+struct Recording<P> {
+    recorder: Recorder,
+    inner: P,
+}
+
+#[async_trait]
+impl Store for Recording<Arc<dyn Store>> {
+    async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable> {
+        self.recorder.note("dynamodb:Query", grants::partition(&Key::Account(email.clone())));
+        self.inner.account(email).await
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
+        let action = if keys.len() == 1 { "dynamodb:GetItem" } else { "dynamodb:BatchGetItem" };
+        for key in keys {
+            self.recorder.note(action, grants::partition(key));
+        }
+        self.inner.get(keys).await
+    }
+
+    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
+        for write in &writes {
+            let (action, key) = match write {
+                Write::Insert(record) | Write::Replace(record, _) => ("dynamodb:PutItem", record.key()),
+                Write::Delete(key, _) | Write::Forget(key) => ("dynamodb:DeleteItem", key.clone()),
+                Write::Check(key, _) => ("dynamodb:ConditionCheckItem", key.clone()),
+            };
+            self.recorder.note(action, grants::partition(&key));
+        }
+        self.inner.commit(writes).await
+    }
+}
+
+#[async_trait]
+impl Vault for Recording<Arc<dyn Vault>> {
+    async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable> {
+        self.recorder.note("kms:GenerateDataKey", context.kind.as_str());
+        self.inner.generate(context).await
+    }
+
+    async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable> {
+        self.recorder.note("kms:Decrypt", context.kind.as_str());
+        self.inner.open(context, wrapped).await
+    }
+}
+
+struct OutboxCodes(Arc<Outbox>);
+
+#[async_trait]
+impl Codes for OutboxCodes {
+    async fn newest(&self, email: &str, mode: &str, kind: &str) -> Result<String, ClientError> {
+        let (email, mode) = (Email::parse(email).unwrap(), Mode::parse(mode).unwrap());
+        let found = self.0.newest(&email, mode, CodeKind::parse(kind).unwrap());
+        found.map(|it| it.code.to_string()).ok_or_else(|| ClientError::Unexpected(format!("no {kind} code")))
+    }
+}
