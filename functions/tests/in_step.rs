@@ -82,11 +82,13 @@ fn events() -> Vec<String> {
     let file = |operation: &Operation| format!("events/{}.json", operation.binary());
     let mut faults = Vec::new();
     for operation in ALL {
-        let (path, wanted) = (root().join(file(operation)), format!("{:#}\n", event::sample(operation)));
+        let (path, wanted) = (root().join(file(operation)), event::sample(operation));
         if std::env::var(WRITE_EVENTS).is_ok_and(|value| value == "1") {
-            fs::write(&path, &wanted).unwrap();
+            fs::write(&path, format!("{wanted:#}\n")).unwrap();
         }
-        if fs::read_to_string(&path).ok().as_ref() != Some(&wanted) {
+        // As JSON: the order of a map's keys depends on features that other packages of a build ask for.
+        let there = fs::read(&path).ok().and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
+        if there.as_ref() != Some(&wanted) {
             faults.push(format!("{}: missing or out of date; {WRITE_EVENTS}=1 writes it", file(operation)));
         }
     }

@@ -29,7 +29,7 @@ fn every_function_names_the_variable_that_it_lacks() {
 }
 
 fn start(operation: &Operation) -> Output {
-    let path = std::env::var_os(format!("CARGO_BIN_EXE_{}", operation.binary())).expect("each has a binary");
+    let path = std::env::var_os(format!("CARGO_BIN_EXE_{}", operation.binary())).unwrap();
     Command::new(path)
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")

@@ -218,7 +218,11 @@ pub(super) fn partition(key: &Key) -> &'static str {
         Key::ApiKey(_) => API_KEY,
         Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::PgpKey(..) => ACCOUNT,
         Key::SealedKey(id) if id.organisation.0 == "service" => SERVICE,
-        Key::SealedKey(_) => SEALED,
+        Key::SealedKey(id) => {
+            let hyphens: Vec<usize> = id.organisation.0.match_indices('-').map(|(at, _)| at).collect();
+            assert_eq!((id.organisation.0.len(), &hyphens[..]), (36, &[8, 13, 18, 23][..]), "{SEALED} does not match");
+            SEALED
+        }
         Key::SpentChallenge(_) => CHALLENGE,
         Key::Attempts(_) => ATTEMPTS,
         Key::Upload(..) => UPLOADS,
