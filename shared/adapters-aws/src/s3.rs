@@ -30,7 +30,8 @@ pub struct S3Blobs {
 
 impl S3Blobs {
     /// Objects are named by `prefix` (empty, or ending in `/`) and the blob's name. A role needs `s3:PutObject` and
-    /// `s3:GetObject` on `BUCKET/PREFIX*`, and `s3:ListBucket`: without it S3 answers 403 where there is no such object.
+    /// `s3:GetObject` on `BUCKET/PREFIX*`. Without `s3:ListBucket` S3 answers 403, not 404, where there is no such object: then the
+    /// blob is unavailable instead of absent.
     #[must_use]
     pub fn new(client: Client, bucket: String, prefix: String) -> Self {
         Self { client, bucket, prefix }
