@@ -13,24 +13,12 @@ pub fn completed(
     action: &str,
     object: &str,
 ) -> Write {
-    event(context, organisation, actor, action, "completed", object, None)
+    answered(context, organisation, actor, action, "completed", object, None)
 }
 
-/// A change whose outcome a bank's code tells: `completed`, `rejected` or `failed`.
+/// A change whose outcome a bank tells: `started`, `completed`, `rejected` or `failed`, with the bank's code where it gave one.
 #[must_use]
 pub fn answered(
-    context: Context<'_>,
-    organisation: &OrganisationId,
-    actor: &Login,
-    action: &str,
-    outcome: &str,
-    object: &str,
-    bank_code: Option<&str>,
-) -> Write {
-    event(context, organisation, actor, action, outcome, object, bank_code)
-}
-
-fn event(
     context: Context<'_>,
     organisation: &OrganisationId,
     actor: &Login,
