@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use avain_adapters_aws::store::TABLE_PROPERTIES;
 use avain_api::operations::ALL;
 use avain_api::{Need, Operation};
-use serde_json::Value;
 use serde_json::{Map, Value};
 
 use crate::event;
