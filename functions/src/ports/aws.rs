@@ -117,6 +117,7 @@ pub fn blobs(source: &mut Source, deps: Deps) -> Opening<'_> {
 }
 
 /// The banks of the environment.
+#[must_use]
 pub fn banks(_: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(async {
         let contracts = contracts(&variable("AVAIN_ENVIRONMENT")?)?;
