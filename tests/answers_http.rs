@@ -298,7 +298,7 @@ fn every_failure_is_answered_as_the_table_says() {
     let Some(folder) = reference_data() else { return };
     let Ok(table) = std::fs::read_to_string(folder.parent().unwrap().join("answers.md")) else {
         assert!(!required(), "the reference data has no answers.md beside it");
-        eprintln!("NOT RUN: this test needs answers.md beside the reference data");
+        avain_test_support::not_run("answers.md beside the reference data");
         return;
     };
     let lines: Vec<Vec<&str>> = table

@@ -5,6 +5,7 @@
 
 pub mod xmlsec;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -12,6 +13,12 @@ use std::process::{Command, Output, Stdio};
 #[must_use]
 pub fn required() -> bool {
     std::env::var("AVAIN_REQUIRE_PEERS").is_ok_and(|value| value == "1")
+}
+
+/// Says that a test did not run, and for want of what. Written to standard error itself: what a passing test prints with
+/// macros, the test runner keeps to itself.
+pub fn not_run(what: &str) {
+    let _ = writeln!(std::io::stderr(), "NOT RUN: this test needs {what}");
 }
 
 /// A command for a peer program (xmlsec1, xmllint, gpg, openssl, node), or `None` where it is not installed and not
@@ -30,7 +37,7 @@ pub fn peer(program: &str) -> Option<Command> {
         .is_ok();
     if !found {
         assert!(!required(), "peer program is missing: {program}");
-        eprintln!("NOT RUN: this test needs the program {program}, which is not installed");
+        not_run(&format!("the program {program}, which is not installed"));
         return None;
     }
     Some(Command::new(program))
@@ -45,7 +52,7 @@ pub fn peer(program: &str) -> Option<Command> {
 pub fn reference_data() -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("AVAIN_FIXTURES").map(PathBuf::from) else {
         assert!(!required(), "AVAIN_FIXTURES is not set");
-        eprintln!("NOT RUN: this test needs the reference data; AVAIN_FIXTURES is not set");
+        not_run("the reference data; AVAIN_FIXTURES is not set");
         return None;
     };
     assert!(folder.join("index.json").is_file(), "AVAIN_FIXTURES has no index.json: {}", folder.display());

@@ -38,7 +38,7 @@ impl Ministack {
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = std::env::var_os(PROGRAM) else {
             assert!(!required(), "{PROGRAM} is not set");
-            eprintln!("NOT RUN: this test needs the emulator ministack; {PROGRAM} names no program");
+            avain_test_support::not_run(&format!("the emulator ministack; {PROGRAM} names no program"));
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
