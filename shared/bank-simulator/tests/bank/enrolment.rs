@@ -37,6 +37,12 @@ async fn any_user_id_and_code_of_the_right_shape_enrol_at_the_simulator() {
     assert_eq!(world.simulator.requests(BankKey::Simulator), 6);
 }
 
+/// The text with one character changed: another in any case, whatever stood there.
+fn other_first_character(text: &str) -> String {
+    let other = if text.starts_with('A') { 'B' } else { 'A' };
+    format!("{other}{}", &text[1..])
+}
+
 #[tokio::test]
 async fn a_wrong_activation_code_does_not_enrol() {
     let world = World::start().await;
@@ -49,7 +55,7 @@ async fn a_wrong_activation_code_does_not_enrol() {
     };
     for (wrong, code) in [
         (simulator(Some(CODE), Some(mac("Correct-Horse-17", &content))), "34"),
-        (simulator(Some(CODE), Some(mac(CODE, &content)[..26].to_owned() + "A=")), "34"),
+        (simulator(Some(CODE), Some(other_first_character(&mac(CODE, &content)))), "34"),
         (simulator(Some("fifteen-letters"), Some(mac("fifteen-letters", &content))), "30"),
         (simulator(Some("with white space in it"), Some(mac("with white space in it", &content))), "30"),
         (simulator(Some("ääkkösiä-on-koodissa"), Some(mac("ääkkösiä-on-koodissa", &content))), "30"),
