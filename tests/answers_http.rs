@@ -356,6 +356,7 @@ fn failures() -> Vec<Failure> {
         BankUnreadable(String::new()),
         BankSignature(String::new()),
         Unavailable(String::new()),
+        Vault(String::new()),
         Internal(String::new()),
     ];
     for failure in &all {
@@ -388,6 +389,7 @@ fn failures() -> Vec<Failure> {
             | BankUnreadable(_)
             | BankSignature(_)
             | Unavailable(_)
+            | Vault(_)
             | Internal(_) => {}
         }
     }

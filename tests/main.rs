@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 mod answers_account;
+mod answers_api_key;
 mod answers_certificates;
 mod answers_challenge;
 mod answers_files;
 mod answers_http;
 mod answers_keys;
 mod answers_outage;
+mod answers_second_factor;
 mod answers_session;
 mod at_rest;
 mod bank_faults;

@@ -3,5 +3,6 @@
 pub mod client;
 pub mod demo;
 pub mod machine;
+pub mod rewrap;
 pub mod server;
 pub mod story;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use avain::demo;
 use avain::machine::{self, Machine, Settings, StartError};
+use avain::rewrap;
 use avain::server::Server;
 use avain_adapters_local::outbox::Message;
 use clap::{Parser, Subcommand};
@@ -36,6 +37,8 @@ enum Command {
         #[arg(long)]
         dev: bool,
     },
+    /// Put what is sealed under a new root key: once to do it, again with --drop-old to end it
+    Rewrap(rewrap::Options),
 }
 
 #[tokio::main]
@@ -44,6 +47,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo => play_demo().await,
         Command::Serve { data, listen, dev } => serve(data, &listen, dev).await.map_err(|error| error.to_string()),
+        Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

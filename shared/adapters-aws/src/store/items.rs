@@ -17,6 +17,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
+use super::expiry;
 use super::keys::{PARTITION, Place, SORT};
 
 /// A DynamoDB item.
@@ -37,7 +38,7 @@ pub(super) fn to_item(record: &Record, version: u64, write_id: &str) -> Result<I
         Unavailable(format!("{} / {}: cannot be stored: {fault}", place.partition, place.sort))
     })?;
     let common = Fields(place.attributes()).number("s", SCHEMA).number(VERSION, version).text(WRITE_ID, write_id);
-    Ok(common.0.into_iter().chain(fields.0).collect())
+    Ok(common.0.into_iter().chain(fields.0).chain(expiry::attributes(record)).collect())
 }
 
 /// An item as a record.
@@ -109,7 +110,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("company", &it.company)
             .text("user_id", &it.user_id)
             .with("key", AttributeValue::M(Fields(Item::new()).key_id(&it.key).0))
-            .certificate_state(&it.state)
+            .certificate_state(&it.state)?
             .time("started", it.started)?,
         Record::PgpKey(it) => Fields::of("pgp-key")
             .text("email", it.email.as_str())
@@ -324,13 +325,15 @@ impl Fields {
             .text("id", &id.id)
     }
 
-    fn certificate_state(self, state: &CertificateState) -> Self {
-        match state {
+    fn certificate_state(self, state: &CertificateState) -> Result<Self, Fault> {
+        Ok(match state {
             CertificateState::Pending => self.text("state", "pending"),
-            CertificateState::Active { certificate, target_ids } => {
-                self.text("state", "active").bytes("certificate", certificate).texts("target_ids", target_ids)
-            }
-        }
+            CertificateState::Active { certificate, expires, target_ids } => self
+                .text("state", "active")
+                .bytes("certificate", certificate)
+                .time("expires", *expires)?
+                .texts("target_ids", target_ids),
+        })
     }
 
     fn upload_state(self, state: &UploadState) -> Self {
@@ -415,6 +418,7 @@ impl<'a> Reader<'a> {
             "pending" => CertificateState::Pending,
             "active" => CertificateState::Active {
                 certificate: self.bytes("certificate")?,
+                expires: self.time("expires")?,
                 target_ids: self.texts("target_ids")?,
             },
             _ => return Err(Fault("state is not known".to_owned())),
