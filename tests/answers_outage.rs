@@ -8,7 +8,7 @@ use avain::story::{Signer, credentials};
 use avain_api::Deps;
 use avain_domain::names::Email;
 use avain_domain::ports::{CommitError, Store, Unavailable};
-use avain_domain::records::{Key, Stored, Write};
+use avain_domain::records::{Key, Shelf, Stored, Stretch, Write};
 use http::Method;
 use serde_json::json;
 
@@ -38,6 +38,10 @@ impl Store for Frail {
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
         self.store()?.get(keys).await
+    }
+
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
+        self.store()?.stretch(of, stretch).await
     }
 
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {

@@ -155,6 +155,11 @@ async fn the_stores_suite() {
     store::an_account_is_its_own_partition(&*store, "g").await;
     store::large_reads_are_whole(&*store, "h").await;
     store::references_may_hold_any_character(&*store, "i").await;
+    store::a_hundred_at_once(&*store, "j").await;
+    store::events_are_counted(Arc::clone(&store), "k").await;
+    store::a_count_has_a_limit(&*store, "l").await;
+    store::a_stretch_lies_between_two_ids(&*store, "m").await;
+    store::long_stretches_are_whole(&*store, "n").await;
 }
 
 /// Who is refused, and why: a user with another's secret, one who may do nothing of this, one whom nobody knows.
