@@ -367,6 +367,7 @@ fn failures() -> Vec<Failure> {
         BankUnreadable(String::new()),
         BankSignature(String::new()),
         Unavailable(String::new()),
+        Vault(String::new()),
         Internal(String::new()),
     ];
     for failure in &all {
@@ -405,6 +406,7 @@ fn failures() -> Vec<Failure> {
             | BankUnreadable(_)
             | BankSignature(_)
             | Unavailable(_)
+            | Vault(_)
             | Internal(_) => {}
         }
     }

@@ -4,5 +4,6 @@ pub mod audit;
 pub mod client;
 pub mod demo;
 pub mod machine;
+pub mod rewrap;
 pub mod server;
 pub mod story;

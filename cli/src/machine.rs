@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::{self, DataDirectory};
+use avain_adapters_local::gateway::NoGateway;
 use avain_adapters_local::outbox::{Message, Outbox};
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
@@ -185,7 +186,8 @@ impl Machine {
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
-            .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?));
+            .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
+            .with_gateway(Arc::new(NoGateway));
         Ok(Self { deps, outbox, banks, password_key, audit_key, dev })
     }
 }

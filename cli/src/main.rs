@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use avain::machine::{self, Machine, Settings, StartError};
+use avain::rewrap;
 use avain::server::Server;
 use avain::{audit, demo};
 use avain_adapters_local::outbox::Message;
@@ -42,6 +43,8 @@ enum Command {
     /// Seal the audit trail, export it, and check an export
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Put what is sealed under a new root key: once to do it, again with --drop-old to end it
+    Rewrap(rewrap::Options),
 }
 
 /// How often the audit trail is sealed.
@@ -54,6 +57,7 @@ async fn main() -> ExitCode {
         Command::Demo => play_demo().await,
         Command::Serve { data, listen, dev } => serve(data, &listen, dev).await.map_err(|error| error.to_string()),
         Command::Audit(command) => return audit::run(command).await,
+        Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

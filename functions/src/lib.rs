@@ -1,5 +1,5 @@
 //! One Lambda function per operation: each binary names its row of the table of operations and the ports that the row
-//! needs, so that it links and starts only those.
+//! needs, so that it links and starts only those. What no HTTP call starts is a task: see [`tasks`].
 //!
 //! With feature `local` (default) a function works on a data directory of one machine, as `avain serve` does:
 //!
@@ -23,14 +23,19 @@
 
 mod log;
 pub mod ports;
+pub mod tasks;
 
 use std::error::Error;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use avain_api::{Deps, Need, Operation, lambda};
+#[cfg(any(feature = "aws", feature = "local"))]
+use avain_domain::Failure;
 
 use ports::{Port, Source};
+use tasks::Task;
 
 /// Why a function does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +68,7 @@ pub enum StartError {
     /// The service's own keys cannot be opened.
     #[cfg(any(feature = "aws", feature = "local"))]
     #[error("the service's keys: {0}")]
-    Keys(#[from] avain_domain::Failure),
+    Keys(#[from] Failure),
     /// The build's.
     #[cfg(not(any(feature = "aws", feature = "local")))]
     #[error("this function was built without adapters: with neither feature `aws` nor feature `local`")]
@@ -71,7 +76,7 @@ pub enum StartError {
     /// This program's: the binary asks for other ports than its operation needs.
     #[error("{operation} needs {needs:?}, but its function has {wired:?}")]
     Wiring {
-        /// Operation.
+        /// Operation or task.
         operation: &'static str,
         /// What its row says.
         needs: &'static [Need],
@@ -89,33 +94,58 @@ pub enum StartError {
 /// Opens the ports and answers events until the runtime ends. What keeps it from starting is told on standard error.
 #[must_use]
 pub fn start(operation: &'static Operation, ports: &[Port]) -> ExitCode {
+    let serve = move |deps| Box::pin(lambda::serve(operation, deps)) as Serving;
+    launch(&Row { name: operation.name, binary: operation.binary(), needs: operation.needs }, ports, serve)
+}
+
+/// The same for a task.
+#[must_use]
+pub fn start_task(task: &'static Task, ports: &[Port]) -> ExitCode {
+    let serve = move |deps| Box::pin(tasks::serve(task, deps)) as Serving;
+    launch(&Row { name: task.name, binary: task.binary(), needs: task.needs }, ports, serve)
+}
+
+type Serving = Pin<Box<dyn Future<Output = Result<(), Box<dyn Error + Send + Sync>>>>>;
+
+/// What operations and tasks have in common.
+struct Row {
+    name: &'static str,
+    binary: &'static str,
+    needs: &'static [Need],
+}
+
+fn launch(row: &Row, ports: &[Port], serve: impl FnOnce(Deps) -> Serving) -> ExitCode {
     log::start();
-    match run(operation, ports) {
+    match run(row, ports, serve) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "{}: {error}", operation.binary());
+            #[cfg(any(feature = "aws", feature = "local"))]
+            if matches!(error, StartError::Keys(Failure::Vault(_))) {
+                avain_api::metrics::vault_failed_at_start();
+            }
+            let _ = writeln!(std::io::stderr(), "{}: {error}", row.binary);
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(operation: &'static Operation, ports: &[Port]) -> Result<(), StartError> {
+fn run(row: &Row, ports: &[Port], serve: impl FnOnce(Deps) -> Serving) -> Result<(), StartError> {
     if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Err(StartError::NotInLambda);
     }
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         // Kept to the end: what it opened stays this process's own.
         let mut source = Source::open().await?;
-        let deps = open(operation, ports, &mut source).await?;
-        lambda::serve(operation, deps).await.map_err(StartError::Runtime)
+        let deps = open(row, ports, &mut source).await?;
+        serve(deps).await.map_err(StartError::Runtime)
     })
 }
 
-async fn open(operation: &'static Operation, ports: &[Port], source: &mut Source) -> Result<Deps, StartError> {
+async fn open(row: &Row, ports: &[Port], source: &mut Source) -> Result<Deps, StartError> {
     let mut deps = source.deps();
     for port in ports {
         deps = port(source, deps).await?;
     }
-    let (operation, needs, wired) = (operation.name, operation.needs, deps.met());
+    let (operation, needs, wired) = (row.name, row.needs, deps.met());
     if wired == needs { Ok(deps) } else { Err(StartError::Wiring { operation, needs, wired }) }
 }

@@ -7,7 +7,7 @@ use std::io::Write as _;
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use avain_api::lambda::METRICS;
+use avain_api::metrics::{self, DIMENSIONS, TARGET};
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
@@ -27,14 +27,8 @@ const REQUEST: [(&str, &str); 3] =
     [("requestId", REQUEST_ID), ("xrayTraceId", "xray_trace_id"), ("correlation_id", "correlation_id")];
 const REQUEST_ID: &str = "function_request_id";
 
-/// The numbers of an event that measures a request, with CloudWatch's units.
-const MEASURED: [(&str, &str); 5] = [
-    ("Latency", "Milliseconds"),
-    ("Success", "Count"),
-    ("Refused", "Count"),
-    ("Failed", "Count"),
-    ("BankRefused", "Count"),
-];
+/// Where CloudWatch keeps the metrics; with the stack's name after it where there is one, so that two stacks keep apart.
+const NAMESPACE: &str = "Avain";
 
 /// RFC 3339 in UTC, with milliseconds.
 const TIMESTAMP: &[BorrowedFormatItem<'_>] =
@@ -43,8 +37,13 @@ const TIMESTAMP: &[BorrowedFormatItem<'_>] =
 /// Writes this process's log to standard output from now on.
 pub(crate) fn start() {
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let stack = std::env::var("AVAIN_STACK").ok().filter(|stack| !stack.is_empty());
+    let namespace = stack.map_or_else(|| NAMESPACE.to_owned(), |stack| format!("{NAMESPACE}/{stack}"));
     // The level is fixed: below it the libraries log what they are sent, and that holds secrets.
-    tracing_subscriber::registry().with(LevelFilter::INFO).with(Log::new(function, now, std::io::stdout)).init();
+    tracing_subscriber::registry()
+        .with(LevelFilter::INFO)
+        .with(Log::new(function, namespace, now, std::io::stdout))
+        .init();
     std::panic::set_hook(Box::new(panicked));
 }
 
@@ -61,6 +60,7 @@ fn panicked(panic: &PanicHookInfo<'_>) {
 
 struct Log<W> {
     function: String,
+    namespace: String,
     now: fn() -> OffsetDateTime,
     writer: W,
     /// A request has come.
@@ -71,8 +71,8 @@ struct Log<W> {
 struct Request(Map<String, Value>);
 
 impl<W> Log<W> {
-    fn new(function: String, now: fn() -> OffsetDateTime, writer: W) -> Self {
-        Self { function, now, writer, warm: AtomicBool::new(false) }
+    fn new(function: String, namespace: String, now: fn() -> OffsetDateTime, writer: W) -> Self {
+        Self { function, namespace, now, writer, warm: AtomicBool::new(false) }
     }
 
     fn line<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> Map<String, Value>
@@ -88,7 +88,7 @@ impl<W> Log<W> {
             "level": metadata.level().as_str(),
             "message": message,
             "timestamp": now.format(TIMESTAMP).unwrap_or_default(),
-            "service": "avain",
+            "service": metrics::NAME,
             "cold_start": cold_start,
             "function_name": self.function,
             "target": metadata.target(),
@@ -98,8 +98,8 @@ impl<W> Log<W> {
                 line.extend(request.clone());
             }
         }
-        if metadata.target() == METRICS {
-            line.insert("_aws".to_owned(), metrics(now));
+        if metadata.target() == TARGET {
+            line.insert("_aws".to_owned(), directives(&self.namespace, &line, now));
         }
         line
     }
@@ -130,13 +130,20 @@ where
     }
 }
 
-/// What makes CloudWatch read metrics from a line (embedded metric format). The bank's code is no dimension: each value of
-/// one is a metric to pay for.
-fn metrics(now: OffsetDateTime) -> Value {
-    let metrics = MEASURED.map(|(name, unit)| json!({ "Name": name, "Unit": unit }));
+/// What makes CloudWatch read metrics from a line (embedded metric format): of each dimension that the line has, the metrics
+/// that it has.
+fn directives(namespace: &str, line: &Map<String, Value>, now: OffsetDateTime) -> Value {
+    let mut directives = Vec::new();
+    for dimension in DIMENSIONS.iter().filter(|it| line.contains_key(it.name)) {
+        let there = dimension.metrics.iter().filter(|(name, _)| line.contains_key(*name));
+        let metrics: Vec<Value> = there.map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        if !metrics.is_empty() {
+            directives.push(json!({ "Namespace": namespace, "Dimensions": [[dimension.name]], "Metrics": metrics }));
+        }
+    }
     json!({
         "Timestamp": now.unix_timestamp() * 1000 + i64::from(now.millisecond()),
-        "CloudWatchMetrics": [{ "Namespace": "Avain", "Dimensions": [["operation"]], "Metrics": metrics }],
+        "CloudWatchMetrics": directives,
     })
 }
 
@@ -241,11 +248,40 @@ mod tests {
         assert_eq!(*third, with(expected));
     }
 
+    #[test]
+    fn a_line_that_measures_names_the_metrics_and_dimensions_that_it_has() {
+        let lines = logged(|| {
+            let bank: Option<&str> = None;
+            tracing::info!(target: TARGET, operation = "Login", bank, Latency = 1.5, BankFailed = 0, other = 7, "measured");
+            tracing::info!(target: TARGET, bank = "nordea", CertificateDaysLeft = -3, "measured");
+            tracing::info!(target: TARGET, operation = "Login", "nothing measured");
+        });
+        let directive = |dimension: &str, metrics: &[(&str, &str)]| {
+            let metrics: Vec<Value> =
+                metrics.iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+            json!({ "Namespace": "Avain/live", "Dimensions": [[dimension]], "Metrics": metrics })
+        };
+        let days = [("CertificateDaysLeft", "None")];
+        let expected = [
+            json!([
+                directive("operation", &[("Latency", "Milliseconds")]),
+                directive("service", &[("BankFailed", "Count")])
+            ]),
+            json!([directive("service", &days), directive("bank", &days)]),
+            json!([]),
+        ];
+        assert_eq!(lines.len(), expected.len());
+        for (line, expected) in lines.iter().zip(expected) {
+            assert_eq!(line["_aws"]["CloudWatchMetrics"], expected, "{line}");
+            assert_eq!(line["_aws"]["Timestamp"], 1_780_315_200_123_i64);
+        }
+    }
+
     /// The lines of a log, some time past noon, by a clock that is not set to UTC.
     fn logged(events: impl FnOnce()) -> Vec<Value> {
         let now = || time::macros::datetime!(2026-06-01 15:00:00.123_456 +3);
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let log = Log::new("login".to_owned(), now, Arc::clone(&file));
+        let log = Log::new("login".to_owned(), "Avain/live".to_owned(), now, Arc::clone(&file));
         tracing::subscriber::with_default(tracing_subscriber::registry().with(log), events);
         let (mut file, mut text): (&File, _) = (&file, String::new());
         file.rewind().unwrap();

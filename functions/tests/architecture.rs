@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The arrows; `avain` is the command. `avain-test-support` is for tests only.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("avain", &["avain-adapters-local", "avain-api", "avain-bank-simulator", "avain-domain"]),
+    ("avain", &["avain-adapters-aws", "avain-adapters-local", "avain-api", "avain-bank-simulator", "avain-domain"]),
     ("avain-adapters-aws", &["avain-bank-channel", "avain-domain", "avain-xml-security"]),
     ("avain-adapters-local", &["avain-adapters-aws", "avain-bank-channel", "avain-domain", "avain-xml-security"]),
     ("avain-api", &["avain-domain"]),
@@ -15,6 +15,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("avain-bank-simulator", &["avain-xml-security"]),
     ("avain-domain", &[]),
     ("avain-functions", &["avain-adapters-aws", "avain-adapters-local", "avain-api", "avain-domain"]),
+    ("avain-start-cost", &[]),
     ("avain-test-support", &[]),
     ("avain-xml-security", &[]),
 ];

@@ -1,13 +1,16 @@
 //! Requests as API Gateway's REST API hands them to a function (proxy integration, payload version 1.0), and one sample for
-//! each operation: `events/NAME.json`.
+//! each operation and task: `events/NAME.json`.
 
 use avain::client::{Call, Credentials, request};
 use avain_api::Access;
 use avain_api::Operation;
 use avain_api::path;
+use avain_functions::tasks::Starts;
 use bytes::Bytes;
 use http::Request;
 use serde_json::{Map, Value, json};
+
+use crate::row::{Row, Started};
 
 /// The API's stage: in the address that API Gateway gives out, not in the event's path.
 const STAGE: &str = "live";
@@ -36,6 +39,29 @@ pub(crate) fn sample(operation: &'static Operation) -> Value {
         body: body(operation.binary()),
     };
     of(operation, &request(call).unwrap())
+}
+
+/// The sample event of a row of either table.
+pub(crate) fn sample_of(row: Row) -> Value {
+    match row.started {
+        Started::ByCall(operation) => sample(operation),
+        Started::By(Starts::Stack) => sample_of_stack("Create", "http://127.0.0.1:9/the-answer"),
+        // What EventBridge Scheduler sends where the schedule names nothing.
+        Started::By(Starts::Daily(_)) => json!({}),
+    }
+}
+
+/// A request of CloudFormation to a custom resource.
+pub(crate) fn sample_of_stack(request_type: &str, answer_to: &str) -> Value {
+    json!({
+        "RequestType": request_type,
+        "ResponseURL": answer_to,
+        "StackId": "arn:aws:cloudformation:eu-north-1:123456789012:stack/avain/8476a536",
+        "RequestId": "0f1e2d3c-request",
+        "ResourceType": "Custom::ServiceKeys",
+        "LogicalResourceId": "ServiceKeysCall",
+        "ResourceProperties": { "ServiceToken": "arn:aws:lambda:eu-north-1:123456789012:function:avain" },
+    })
 }
 
 fn parameter(name: &str) -> &'static str {

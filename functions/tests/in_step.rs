@@ -1,4 +1,4 @@
-//! Binaries and sample events follow the table of operations (the deployment: `template`), the deployed table follows the
+//! Binaries and sample events follow the tables of operations and tasks (the deployment: `template`), the deployed table follows the
 //! store. What is missing, or too much, is printed, all at once.
 
 use std::collections::BTreeSet;
@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use avain_adapters_aws::store::TABLE_PROPERTIES;
-use avain_api::operations::ALL;
-use avain_api::{Need, Operation};
+use avain_api::Need;
 use serde_json::{Map, Value};
 
 use crate::event;
+use crate::row::{self, Row, Started};
 
 /// With this variable set to 1 the sample events are written instead of compared.
 const WRITE_EVENTS: &str = "AVAIN_WRITE_EVENTS";
@@ -21,46 +21,49 @@ fn functions_and_events_follow_the_table_of_operations() {
     assert!(faults.is_empty(), "out of step with the table of operations:\n\n{}", faults.join("\n"));
 }
 
-/// Names of binaries and events are the operations' own: no two have the same.
+/// Names of binaries and events are the rows' own: no two have the same.
 fn names() -> Vec<String> {
     let mut seen = BTreeSet::new();
-    ALL.iter()
-        .filter(|operation| !seen.insert(operation.binary()))
-        .map(|operation| format!("two operations have the binary {}", operation.binary()))
+    row::all()
+        .filter(|row| !seen.insert(row.binary()))
+        .map(|row| format!("two rows have the binary {}", row.binary()))
         .collect()
 }
 
-/// `functions/Cargo.toml`: one binary for each operation.
+/// `functions/Cargo.toml`: one binary for each row.
 fn manifest() -> Vec<String> {
     let text = read("functions/Cargo.toml");
     let found = text.split("\n\n").filter(|block| block.starts_with("[[bin]]")).map(|block| block.trim().to_owned());
-    let wanted = ALL.iter().map(|operation| {
-        format!("[[bin]]\nname = \"{}\"\npath = \"{}.rs\"\ntest = false", operation.binary(), operation.function)
-    });
+    let wanted = row::all()
+        .map(|row| format!("[[bin]]\nname = \"{}\"\npath = \"{}.rs\"\ntest = false", row.binary(), row.function));
     difference("functions/Cargo.toml", wanted, found)
 }
 
-/// `functions/FOLDER/NAME.rs`: names the operation and asks for the ports that it needs.
+/// `functions/FOLDER/NAME.rs`: names the row and asks for the ports that it needs.
 fn sources() -> Vec<String> {
-    let file = |operation: &Operation| format!("functions/{}.rs", operation.function);
+    let file = |row: Row| format!("functions/{}.rs", row.function);
     let mut faults = Vec::new();
-    for operation in ALL {
-        let found = fs::read_to_string(root().join(file(operation))).unwrap_or_default();
-        faults.extend(difference(&file(operation), [source(operation)], [found]));
+    for row in row::all() {
+        let found = fs::read_to_string(root().join(file(row))).unwrap_or_default();
+        faults.extend(difference(&file(row), [source(row)], [found]));
     }
-    let folders: BTreeSet<&str> = ALL.iter().filter_map(|operation| operation.function.split('/').next()).collect();
+    let folders: BTreeSet<&str> = row::all().filter_map(|row| row.function.split('/').next()).collect();
     let found = folders.iter().flat_map(|folder| files(&format!("functions/{folder}")));
-    faults.extend(difference("functions", ALL.iter().map(|it| file(it)), found));
+    faults.extend(difference("functions", row::all().map(file), found));
     faults
 }
 
-fn source(operation: &Operation) -> String {
-    let constant = operation.binary().to_uppercase();
-    let ports: Vec<String> = operation.needs.iter().copied().map(port).collect();
+fn source(row: Row) -> String {
+    let constant = row.binary().to_uppercase();
+    let ports: Vec<String> = row.needs.iter().copied().map(port).collect();
+    let (table, start) = match row.started {
+        Started::ByCall(_) => ("avain_api::operations", "start"),
+        Started::By(_) => ("avain_functions::tasks", "start_task"),
+    };
     format!(
-        "//! {}.\n\nuse std::process::ExitCode;\n\nuse avain_api::operations::{constant};\n\
-         use avain_functions::{{ports, start}};\n\nfn main() -> ExitCode {{\n    start(&{constant}, &[{}])\n}}\n",
-        operation.name,
+        "//! {}.\n\nuse std::process::ExitCode;\n\nuse {table}::{constant};\n\
+         use avain_functions::{{ports, {start}}};\n\nfn main() -> ExitCode {{\n    {start}(&{constant}, &[{}])\n}}\n",
+        row.name,
         ports.join(", ")
     )
 }
@@ -85,22 +88,22 @@ fn with_readable_body(mut event: Value) -> Value {
     event
 }
 
-/// `events/NAME.json`: the sample that `event.rs` makes of the operation's row.
+/// `events/NAME.json`: the sample that `event.rs` makes of the row.
 fn events() -> Vec<String> {
-    let file = |operation: &Operation| format!("events/{}.json", operation.binary());
+    let file = |row: Row| format!("events/{}.json", row.binary());
     let mut faults = Vec::new();
-    for operation in ALL {
-        let (path, wanted) = (root().join(file(operation)), event::sample(operation));
+    for row in row::all() {
+        let (path, wanted) = (root().join(file(row)), event::sample_of(row));
         if std::env::var(WRITE_EVENTS).is_ok_and(|value| value == "1") {
             fs::write(&path, format!("{wanted:#}\n")).unwrap();
         }
         // As JSON: the order of a map's keys depends on features that other packages of a build ask for.
         let there = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
         if there.map(with_readable_body) != Some(with_readable_body(wanted)) {
-            faults.push(format!("{}: missing or out of date; {WRITE_EVENTS}=1 writes it", file(operation)));
+            faults.push(format!("{}: missing or out of date; {WRITE_EVENTS}=1 writes it", file(row)));
         }
     }
-    faults.extend(difference("events", ALL.iter().map(|it| file(it)), files("events")));
+    faults.extend(difference("events", row::all().map(file), files("events")));
     faults
 }
 

@@ -11,7 +11,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 use crate::event;
-use crate::process::{Function, Outcome};
+use crate::process::{Function, Outcome, command};
 
 /// What a request's line has, besides the event's own fields.
 const KEYS: [&str; 9] = [
@@ -105,6 +105,34 @@ async fn what_is_no_event_is_told_without_its_content() {
     assert!(lines.iter().any(|line| line["message"] == "panicked" && line["location"].is_string()), "{log}");
 }
 
+/// What the alarms count besides: a locked login, and a start that the vault did not let happen.
+#[tokio::test]
+async fn lockouts_and_vault_failures_are_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let variables = [("AVAIN_LOCAL", data.path().as_os_str())];
+    let mut function = Function::start("login", &variables);
+    for number in 0..7 {
+        let outcome = function.invoke(&number.to_string(), &event::sample(&LOGIN).to_string()).await;
+        assert!(matches!(outcome, Outcome::Answer(..)), "{outcome:?}");
+    }
+    let lines = lines(&function.stop().await);
+    let last: Vec<&Value> = lines.iter().filter(|line| line["function_request_id"] == "6").collect();
+    let [measured, refused] = last.as_slice() else { panic!("{last:?}") };
+    assert_eq!((&refused["status"], &measured["Lockouts"], &measured["Refused"]), (&429.into(), &1.into(), &1.into()));
+    assert_eq!(lines.iter().filter(|line| line["Lockouts"] == 1).count(), 2, "from the sixth on");
+
+    std::fs::remove_file(data.path().join("root.key")).unwrap();
+    let mut command = command("init_login");
+    let ended =
+        command.envs(variables).env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9").env("AVAIN_STACK", "live").output();
+    let ended = ended.await.unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let line: Value = serde_json::from_slice(&ended.stdout).unwrap();
+    let metrics = json!([{ "Name": "VaultFailed", "Unit": "Count" }]);
+    let directive = json!([{ "Namespace": "Avain/live", "Dimensions": [["service"]], "Metrics": metrics }]);
+    assert_eq!((&line["VaultFailed"], &line["_aws"]["CloudWatchMetrics"]), (&1.into(), &directive));
+}
+
 /// A log's lines: each is JSON with the keys that a request's line has.
 pub(crate) fn lines(log: &str) -> Vec<Value> {
     let line = |line: &str| {
@@ -119,14 +147,25 @@ pub(crate) fn lines(log: &str) -> Vec<Value> {
 /// The line is one that CloudWatch makes metrics of, with this outcome: every metric and dimension that it names is there.
 #[track_caller]
 pub(crate) fn assert_metrics(line: &Value, outcome: &str) {
-    let [directive] = line["_aws"]["CloudWatchMetrics"].as_array().unwrap().as_slice() else { panic!("{line}") };
-    assert_eq!((&directive["Namespace"], &directive["Dimensions"]), (&"Avain".into(), &json!([["operation"]])));
     assert!(line["operation"].is_string() && line["_aws"]["Timestamp"].is_u64(), "{line}");
-    let metrics = directive["Metrics"].as_array().unwrap().iter();
-    let units: BTreeMap<&str, &str> =
-        metrics.map(|metric| (metric["Name"].as_str().unwrap(), metric["Unit"].as_str().unwrap())).collect();
-    let counts = ["BankRefused", "Failed", "Refused", "Success"].map(|name| (name, "Count"));
-    assert_eq!(units, counts.into_iter().chain([("Latency", "Milliseconds")]).collect());
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    let by_dimension: BTreeMap<&str, Vec<&str>> = directives
+        .iter()
+        .map(|directive| {
+            assert_eq!(directive["Namespace"], "Avain");
+            let metrics = directive["Metrics"].as_array().unwrap().iter();
+            (directive["Dimensions"][0][0].as_str().unwrap(), metrics.map(|it| it["Name"].as_str().unwrap()).collect())
+        })
+        .collect();
+    let bank = line["bank"].is_string().then_some(("bank", vec!["BankFailed"]));
+    let expected = [
+        ("operation", vec!["Latency", "Success", "Refused", "Failed", "BankRefused"]),
+        ("service", vec!["VaultFailed", "BankFailed", "Lockouts"]),
+    ];
+    assert_eq!(by_dimension, expected.into_iter().chain(bank).collect());
+    for name in ["VaultFailed", "BankFailed", "Lockouts"] {
+        assert_eq!(line[name], 0, "{name}: {line}");
+    }
     for name in ["Success", "Refused", "Failed"] {
         assert_eq!(line[name], u8::from(name == outcome), "{name}: {line}");
     }

@@ -6,14 +6,19 @@
 mod architecture;
 mod event;
 mod in_step;
+#[cfg(all(feature = "aws", not(feature = "local")))]
+mod linked;
 #[cfg(feature = "local")]
 mod log;
 #[cfg(feature = "local")]
 mod process;
+mod row;
 #[cfg(feature = "local")]
 mod runtime;
 #[cfg(feature = "local")]
 mod story;
+#[cfg(feature = "local")]
+mod tasks;
 mod template;
 #[cfg(not(feature = "local"))]
 mod without_adapters;

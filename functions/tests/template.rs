@@ -1,9 +1,13 @@
-//! The deployment follows the table of operations: each operation's role, log, function and route, and nothing that allows
-//! more. What is missing, or too much, is printed, all at once.
+//! The deployment follows the tables of operations and tasks: each function's role, log, alarms and what starts it, and
+//! nothing that allows more. What is missing, or too much, is printed, all at once.
 
 mod grants;
 #[cfg(feature = "local")]
+mod identity;
+#[cfg(feature = "local")]
 mod reached;
+mod watched;
+mod written;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,11 +16,12 @@ use std::sync::LazyLock;
 
 use avain_api::operations::{ALL, LOGIN};
 use avain_api::ws_channel::errors::reply;
-use avain_api::{MAX_BODY, Need, Operation};
+use avain_api::{MAX_BODY, Need};
 use avain_domain::Failure;
 
 use crate::in_step::{difference, read, root};
-use grants::{Condition, Grant};
+use crate::row::{self, Row, Started};
+use written::of_functions;
 
 const FILE: &str = "template.yaml";
 
@@ -33,6 +38,10 @@ const FUNCTIONS_PER_ALARM: usize = 10;
 /// CloudFormation takes 500 resources; the plan has 70 operations.
 const MOST_RESOURCES: usize = 400;
 const PLANNED_OPERATIONS: usize = 70;
+
+/// A function beside the tables, without anything that watches it.
+const BY_HAND: &str =
+    "  ByHand:\n    Type: AWS::Lambda::Function\n    Properties: {Role: !GetAtt LoginRole.Arn}\n\n  Dashboard:\n";
 
 /// What must outlive the stack: data, and what opens it or lets its owners in.
 const RETAINED: &[&str] = &[
@@ -59,6 +68,10 @@ const BROAD: &[(&str, &str, &str)] = &[
     ("GatewayLogRole", "ManagedPolicyArns", "API Gateway accepts no narrower role than AWS's own"),
 ];
 
+/// Lambda writes a function's traces in its name. The actions know no resource but all of them (AWS, service authorization
+/// reference): with this action, and only with it, a function's role names everything.
+const TRACES: &str = "Action: [xray:PutTraceSegments, xray:PutTelemetryRecords]";
+
 /// What the gateway answers by itself is what the API answers.
 const GATEWAY_ANSWERS: &[(&str, Failure)] = &[
     ("UNAUTHORIZED", Failure::Unauthorized),
@@ -79,7 +92,7 @@ static TEMPLATE: LazyLock<String> = LazyLock::new(|| {
     let text = read(FILE);
     if std::env::var(WRITE).is_ok_and(|value| value == "1") {
         let (before, after) = (text.split_once(BEGIN).unwrap().0, text.split_once(END).unwrap().1);
-        fs::write(root().join(FILE), format!("{before}{BEGIN}\n{}{END}{after}", of_operations())).unwrap();
+        fs::write(root().join(FILE), format!("{before}{BEGIN}\n{}{END}{after}", of_functions())).unwrap();
         return read(FILE);
     }
     text
@@ -109,10 +122,25 @@ fn a_deployment_that_allows_more_or_keeps_less_is_found() {
             "on one line",
         ),
         ("Path: \"/v2/pgp\"", "Path: \"/v2/gpg\"", "/v2/pgp"),
+        ("Path: \"/v2/certs\", Auth: {ApiKeyRequired: true}", "Path: \"/v2/certs\"", "ApiKeyRequired"),
+        ("/usageplans/${UsagePlan}/keys", "/usageplans/*/keys", "RegisterLaterPolicy"),
+        ("::/apikeys", "::/*", "RegisterRole"),
+        ("UsagePlanName: !Ref AWS::StackName", "UsagePlanName: avain", "UsagePlanName"),
         ("Role: !GetAtt ListKeysRole.Arn", "Role: !GetAtt LoginRole.Arn", "ListKeysRole"),
         ("          AVAIN_BUCKET: !Ref Files\n", "", "AVAIN_BUCKET"),
         ("          AVAIN_KMS_KEY: !GetAtt Key.Arn\n", "          AVAIN_KMS_KEY: \"\"\n", "AVAIN_KMS_KEY"),
         ("      RetentionInDays: !Ref LogRetention\n", "", "RetentionInDays"),
+        ("  Dashboard:\n", BY_HAND, "ByHand has no log"),
+        ("  Dashboard:\n", BY_HAND, "ByHand has no alarm on Errors"),
+        ("FunctionName, Value: !Ref Login}", "FunctionName, Value: !Ref Logout}", "Login has no alarm on Errors"),
+        ("MetricName: VaultFailed", "MetricName: VaultFailure", "VaultFailure"),
+        ("MetricName: CertificateDaysLeft", "MetricName: Latency", "Latency"),
+        ("Namespace: !Sub \"Avain/${AWS::StackName}\"", "Namespace: Avain", "Namespace"),
+        ("\"BankFailed\"", "\"BanksFailed\"", "BanksFailed"),
+        ("MetricName=\\\"CertificateDaysLeft", "MetricName=\\\"CertificateDays", "CertificateDays"),
+        ("      AlarmActions: !If [HasAlarmEmail, [!Ref AlarmTopic], !Ref AWS::NoValue]\n", "", "AlarmActions"),
+        ("      SqsManagedSseEnabled: true\n", "", "SqsManagedSseEnabled"),
+        ("Tracing: !If [TracesFunctions, Active, PassThrough]", "Tracing: PassThrough", "Tracing"),
         ("    DeletionPolicy: Retain\n", "", "DeletionPolicy"),
         ("    UpdateReplacePolicy: Retain\n", "", "UpdateReplacePolicy"),
         ("\"ResponseText\": \"Unauthorized\"", "\"ResponseText\": \"unauthorised\"", "UNAUTHORIZED"),
@@ -151,8 +179,16 @@ fn what_is_built_has_no_local_mode_and_unwinds() {
 /// Everything in which a template differs from what it must be.
 fn faults(text: &str) -> Vec<String> {
     let resources = resources(text);
-    [of_table(text), too_broad(text, &resources), not_kept(&resources), not_told(&resources), settings(&resources)]
-        .concat()
+    [
+        of_table(text),
+        too_broad(text, &resources),
+        not_kept(&resources),
+        not_told(&resources),
+        settings(&resources),
+        watched::faults(&resources),
+        globals(text),
+    ]
+    .concat()
 }
 
 /// The operations' part.
@@ -160,7 +196,7 @@ fn of_table(text: &str) -> Vec<String> {
     let part = text.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END));
     let Some((part, _)) = part else { return vec![format!("{FILE}: no operations' part\n")] };
     let blocks = |part: &str| part.split("\n\n").map(|it| it.trim_matches('\n').to_owned()).collect::<Vec<_>>();
-    let wanted = of_operations();
+    let wanted = of_functions();
     difference(FILE, blocks(&wanted), blocks(part))
 }
 
@@ -174,7 +210,13 @@ fn too_broad(text: &str, resources: &BTreeMap<&str, String>) -> Vec<String> {
     let globals = text.split_once("Globals:\n").and_then(|(_, rest)| rest.split_once("\nResources:")).map(|it| it.0);
     let globals = ("Globals", globals.unwrap_or_default().to_owned());
     for (name, block) in resources.iter().map(|(name, block)| (*name, block)).chain([(globals.0, &globals.1)]) {
+        let mut before = "";
         for line in block.lines() {
+            let traces = before.trim() == TRACES && line.trim() == "Resource: \"*\"";
+            before = line;
+            if traces {
+                continue;
+            }
             for hiding in ["NotAction", "NotResource", "NotPrincipal"] {
                 if line.contains(hiding) {
                     faults.push(format!("{FILE}: {name} has {hiding}\n"));
@@ -289,6 +331,8 @@ fn settings(resources: &BTreeMap<&str, String>) -> Vec<String> {
         ("DataPool", &["MfaConfiguration: \"OFF\"", "DeletionProtection: ACTIVE"]),
         ("AdminClient", &["GenerateSecret: true", "ExplicitAuthFlows: [ALLOW_ADMIN_USER_PASSWORD_AUTH]"]),
         ("DataClient", &["GenerateSecret: true", "ExplicitAuthFlows: [ALLOW_ADMIN_USER_PASSWORD_AUTH]"]),
+        ("UsagePlan", &["UsagePlanName: !Ref AWS::StackName", "ApiStages: [{ApiId: !Ref Api, Stage: !Ref Api.Stage}]"]),
+        ("Undelivered", &["MessageRetentionPeriod: 1209600", "SqsManagedSseEnabled: true"]),
         ("Api", &["LoggingLevel: \"OFF\"", "DataTraceEnabled: false"]),
     ];
     let has = |block: &str, setting: &str| block.lines().any(|line| line.trim().trim_start_matches("- ") == setting);
@@ -297,6 +341,18 @@ fn settings(resources: &BTreeMap<&str, String>) -> Vec<String> {
         settings.iter().filter(move |setting| !has(block, setting)).map(move |it| (name, it))
     });
     missing.map(|(name, setting)| format!("{FILE}: {name} has no\n{setting}\n")).collect()
+}
+
+/// What all functions have.
+fn globals(text: &str) -> Vec<String> {
+    let globals =
+        text.split_once("Globals:\n").and_then(|(_, rest)| rest.split_once("\nResources:")).map_or("", |it| it.0);
+    let wanted = [
+        "Environment: {Variables: {AVAIN_STACK: !Ref AWS::StackName}}",
+        "Tracing: !If [TracesFunctions, Active, PassThrough]",
+    ];
+    let missing = wanted.iter().filter(|setting| !globals.lines().any(|line| line.trim() == **setting));
+    missing.map(|setting| format!("{FILE}: Globals have no\n{setting}\n")).collect()
 }
 
 /// Calls that end-to-end tests counted, and which the role does not allow; and the other way round.
@@ -308,7 +364,7 @@ fn counted_calls(golden: &str) -> Vec<String> {
             let numbers: Vec<u32> = line.rsplit(' ').take(6).map(|it| it.parse().unwrap()).collect();
             counted.iter_mut().zip(numbers.iter().rev()).for_each(|(most, it)| *most = (*most).max(*it));
         }
-        let (reads, writes) = grants::reads_and_writes(operation);
+        let (reads, writes) = grants::reads_and_writes(&Row::of(operation));
         let needs = |need| operation.needs.contains(&need);
         let allowed =
             [reads, writes, needs(Need::Blobs), needs(Need::Sealer), needs(Need::Identity), needs(Need::Banks)];
@@ -331,11 +387,15 @@ fn counted_calls(golden: &str) -> Vec<String> {
 }
 
 /// What CloudFormation gets, by the expansion of AWS::Serverless: an API is three resources (API, deployment, stage), a
-/// function with a route two (function, permission).
+/// function with a route two (function, permission), a task's configuration of retries one.
 fn resource_count(text: &str, operations: usize) -> usize {
     let shared = text.split_once(BEGIN).map_or(text, |(before, _)| before);
     let (role, log, function) = (1, 1, 2);
-    resources(shared).len() + 2 + operations * (role + log + function) + 2 * operations.div_ceil(FUNCTIONS_PER_ALARM)
+    let later = row::all().filter(|it| !grants::later(it).is_empty()).count();
+    let tasks: Vec<Row> = row::all().filter(|it| matches!(it.started, Started::By(_))).collect();
+    let of_tasks: usize = tasks.iter().map(written::resources_of_task).sum();
+    let alarms = 2 * (operations + tasks.len()).div_ceil(FUNCTIONS_PER_ALARM);
+    resources(shared).len() + 2 + later + operations * (role + log + function) + of_tasks + alarms
 }
 
 /// The resources by name, each with its lines, comments left out.
@@ -353,124 +413,4 @@ fn resources(text: &str) -> BTreeMap<&str, String> {
         let _ = writeln!(resources.entry(current).or_default(), "{line}");
     }
     resources
-}
-
-/// The operations' part as it must be.
-fn of_operations() -> String {
-    let blocks = ALL.iter().flat_map(|operation| [log(operation), role(operation), function(operation)]);
-    let alarms = ALL.chunks(FUNCTIONS_PER_ALARM).enumerate().flat_map(|(at, operations)| {
-        [("Errors", "failed: it broke, or took too long"), ("Throttles", "was not started: too many at once")]
-            .map(|(metric, told)| alarm(metric, told, at + 1, operations))
-    });
-    blocks.chain(alarms).flat_map(|block| [block, "\n\n".to_owned()]).collect()
-}
-
-fn log(operation: &Operation) -> String {
-    format!(
-        "  {}Log:\n    Type: AWS::Logs::LogGroup\n    Properties:\n      \
-         LogGroupName: !Sub \"/avain/${{AWS::StackName}}/{}\"\n      RetentionInDays: !Ref LogRetention",
-        operation.name,
-        operation.binary()
-    )
-}
-
-fn role(operation: &Operation) -> String {
-    let name = operation.name;
-    let mut text = format!(
-        "  {name}Role:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument:\n        \
-         Version: \"2012-10-17\"\n        \
-         Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}]\n      \
-         Policies:\n        - PolicyName: {name}\n          PolicyDocument:\n            Version: \"2012-10-17\"\n            \
-         Statement:\n              - Effect: Allow\n                Action: [logs:CreateLogStream, logs:PutLogEvents]\n                \
-         Resource: !GetAtt {name}Log.Arn"
-    );
-    for grant in grants::of(operation) {
-        text += &statement(&grant);
-    }
-    text
-}
-
-fn statement(grant: &Grant) -> String {
-    let resources = match &grant.resources[..] {
-        [resource] => (*resource).to_owned(),
-        resources => format!("[{}]", resources.join(", ")),
-    };
-    let mut text = format!(
-        "\n              - Effect: Allow\n                Action: {}\n                Resource: {resources}",
-        grant.action
-    );
-    match &grant.condition {
-        None => {}
-        Some(Condition::Partitions(partitions)) => {
-            let partitions: Vec<String> = partitions.iter().map(|it| format!("\"{it}\"")).collect();
-            let _ = write!(
-                text,
-                "\n                Condition:\n                  \
-                 ForAllValues:StringLike: {{dynamodb:LeadingKeys: [{}]}}",
-                partitions.join(", ")
-            );
-        }
-        Some(Condition::Kinds(kinds)) => {
-            let _ = write!(
-                text,
-                "\n                Condition:\n                  \
-                 StringEquals: {{kms:EncryptionContext:service: avain, kms:EncryptionContext:kind: [{}]}}",
-                kinds.join(", ")
-            );
-        }
-    }
-    text
-}
-
-/// Memory (CPU comes with it) and time by kind: those that call a bank sign, verify and wait; those with passwords open them;
-/// the rest read and write records.
-fn function(operation: &Operation) -> String {
-    let needs = |need| operation.needs.contains(&need);
-    let calls_bank = needs(Need::Banks) && needs(Need::Sealer);
-    let (memory, timeout) = match operation {
-        _ if calls_bank => (1024, 29),
-        _ if needs(Need::Identity) || needs(Need::ServiceKeys) => (512, 15),
-        _ => (256, 15),
-    };
-    let (name, binary, path) = (operation.name, operation.binary(), operation.path);
-    let mut text = format!(
-        "  {name}:\n    Type: AWS::Serverless::Function\n    \
-         Metadata: {{BuildMethod: rust-cargolambda, BuildProperties: {{Binary: {binary}}}}}\n    Properties:\n      \
-         Role: !GetAtt {name}Role.Arn\n      LoggingConfig: {{LogFormat: JSON, LogGroup: !Ref {name}Log}}\n      \
-         MemorySize: {memory}\n      Timeout: {timeout}\n"
-    );
-    if calls_bank {
-        text += "      ReservedConcurrentExecutions: !If [LimitsBankCalls, !Ref BankConcurrency, !Ref AWS::NoValue]\n";
-    }
-    text += "      Environment:\n        Variables:\n";
-    for (variable, value) in grants::variables(operation) {
-        let _ = writeln!(text, "          {variable}: {value}");
-    }
-    let method = operation.method.as_str().to_lowercase();
-    let _ = write!(
-        text,
-        "      Events:\n        Call:\n          Type: Api\n          \
-         Properties: {{RestApiId: !Ref Api, Method: {method}, Path: \"{path}\"}}"
-    );
-    text
-}
-
-/// An alarm on the sum of a metric over some functions.
-fn alarm(metric: &str, told: &str, number: usize, operations: &[&Operation]) -> String {
-    let mut text = format!(
-        "  Function{metric}{number}:\n    Type: AWS::CloudWatch::Alarm\n    Properties:\n      \
-         AlarmDescription: \"A function {told}\"\n      EvaluationPeriods: 1\n      Threshold: 1\n      \
-         ComparisonOperator: GreaterThanOrEqualToThreshold\n      TreatMissingData: notBreaching\n      \
-         AlarmActions: !If [HasAlarmEmail, [!Ref AlarmTopic], !Ref AWS::NoValue]\n      Metrics:\n        \
-         - {{Id: all, Expression: SUM(METRICS()), Label: All, ReturnData: true}}"
-    );
-    for operation in operations {
-        let (id, name) = (operation.binary(), operation.name);
-        let _ = write!(
-            text,
-            "\n        - Id: {id}\n          ReturnData: false\n          MetricStat: {{Stat: Sum, Period: 300, Metric: \
-             {{Namespace: AWS/Lambda, MetricName: {metric}, Dimensions: [{{Name: FunctionName, Value: !Ref {name}}}]}}}}"
-        );
-    }
-    text
 }

@@ -2,14 +2,13 @@
 
 use std::process::{Command, Output};
 
-use avain_api::Operation;
-use avain_api::operations::ALL;
+use crate::row::{self, Row};
 
 #[cfg(not(feature = "aws"))]
 #[test]
 fn every_function_says_that_there_are_no_adapters() {
-    for operation in ALL {
-        let output = start(operation);
+    for row in row::all() {
+        let output = start(row);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains("built without adapters"), "{told}");
@@ -20,16 +19,16 @@ fn every_function_says_that_there_are_no_adapters() {
 #[cfg(feature = "aws")]
 #[test]
 fn every_function_names_the_variable_that_it_lacks() {
-    for operation in ALL {
-        let output = start(operation);
+    for row in row::all() {
+        let output = start(row);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains(": AVAIN_") && told.contains("is not set"), "{told}");
     }
 }
 
-fn start(operation: &Operation) -> Output {
-    let path = std::env::var_os(format!("CARGO_BIN_EXE_{}", operation.binary())).unwrap();
+fn start(row: Row) -> Output {
+    let path = std::env::var_os(format!("CARGO_BIN_EXE_{}", row.binary())).unwrap();
     Command::new(path)
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9")

@@ -3,7 +3,10 @@
 use avain::client::{Credentials, encrypt_password};
 use avain::story::{Company, Story};
 use avain_domain::names::{Email, Login, Mode};
+use avain_domain::ports::{Clock, Factor, SignIn};
 use avain_domain::records::{Key, Record};
+use avain_domain::secret::Password;
+use avain_test_support::totp;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -133,6 +136,26 @@ impl<'s> Person<'s> {
         (admin, data)
     }
 
+    /// Sets up an authenticator in the user pool, for a person who has a session: no operation does it yet. `None` where no
+    /// other implementation makes codes.
+    pub(crate) async fn authenticator(&self, preferred: Option<Factor>) -> Option<Authenticator<'s>> {
+        let identity = self.service.server.machine.deps.identity().unwrap();
+        let (login, password) = (self.login("admin"), Password::new(self.password("admin").to_owned()));
+        let SignIn::SecondFactor { session, .. } = identity.sign_in(&login, &password).await.unwrap() else {
+            panic!("no second factor")
+        };
+        let code = self.code("admin", "mfa").await;
+        let SignIn::Done(tokens) = identity.answer_factor(&login, &session, &code).await.unwrap() else {
+            panic!("not logged in")
+        };
+        let secret = identity.begin_totp(&login, &tokens.access_token).await.unwrap();
+        let authenticator = Authenticator { service: self.service, secret };
+        let first = authenticator.code(0)?;
+        identity.confirm_totp(&login, &tokens.access_token, &first).await.unwrap();
+        identity.prefer_factor(&login, &tokens.access_token, preferred).await.unwrap();
+        Some(authenticator)
+    }
+
     /// Failures counted against the login.
     pub(crate) async fn failures(&self, mode: &str) -> u32 {
         match self.service.record(Key::Attempts(self.login(mode))).await {
@@ -150,6 +173,24 @@ impl<'s> Person<'s> {
 
     fn login(&self, mode: &str) -> Login {
         Login { email: Email::parse(self.email()).unwrap(), mode: Mode::parse(mode).unwrap() }
+    }
+}
+
+/// An authenticator in a person's pocket.
+pub(crate) struct Authenticator<'s> {
+    service: &'s Service,
+    secret: Password,
+}
+
+impl Authenticator<'_> {
+    /// The code so many steps from now.
+    pub(crate) fn code(&self, steps: i64) -> Option<String> {
+        totp::code(self.secret.expose(), self.service.clock.now().unix_timestamp() + 30 * steps)
+    }
+
+    /// A code that is wrong now.
+    pub(crate) fn wrong(&self) -> String {
+        totp::wrong(self.secret.expose(), self.service.clock.now().unix_timestamp())
     }
 }
 

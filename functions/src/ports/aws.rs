@@ -2,27 +2,37 @@
 //!
 //! | variable | what | for |
 //! |---|---|---|
+//! | `AVAIN_STACK` | the stack's name, which the metrics' namespace has | all |
 //! | `AVAIN_TABLE` | the table | the store |
 //! | `AVAIN_KMS_KEY` | id or ARN of the key | sealing, the service's keys |
+//! | `AVAIN_KEY_VERSION`, `AVAIN_MINIMUM_KEY_VERSION` | version of the key that seals, lowest one that opens; 1 if not there | the same |
 //! | `AVAIN_BUCKET` | the bucket | files |
 //! | `AVAIN_ADMIN_POOL`, `AVAIN_ADMIN_CLIENT`, `AVAIN_DATA_POOL`, `AVAIN_DATA_CLIENT` | ids of the user pools and their clients | logins and tokens |
 //! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks |
 //! | `AVAIN_SIMULATOR`, `AVAIN_SIMULATOR_ROOT` | in `test`: base address of the simulated banks, and their roots in PEM | banks |
+//! | `AVAIN_USAGE_PLAN` | name of the usage plan | registration: API keys |
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use avain_adapters_aws::banks::{self, Contract, HttpBanks};
 use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools};
+use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
+use avain_adapters_aws::patience;
 use avain_adapters_aws::s3::S3Blobs;
 use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_api::Deps;
-use avain_domain::ports::Store;
+use avain_domain::ports::{KeyVersions, Store};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
+use aws_smithy_http_client as http_client;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
 use super::{Opening, OpeningSource};
 use crate::StartError;
@@ -31,6 +41,13 @@ use crate::StartError;
 const BANK_WAIT: Duration = Duration::from_secs(25);
 /// Where the sealed files lie in the bucket.
 const PREFIX: &str = "files/";
+
+/// A service's client, with the patience that its calls deserve.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $patience:expr) => {
+        $sdk::Client::from_conf($sdk::config::Builder::from(&$config).timeout_config($patience.timeouts()).build())
+    };
+}
 
 /// What the function's ports have in common: region, credentials and one HTTP client.
 pub struct Source {
@@ -42,9 +59,7 @@ impl Source {
     /// Reads region and credentials, which Lambda gives in the environment.
     #[must_use]
     pub fn open() -> OpeningSource {
-        Box::pin(async {
-            Ok(Self { config: aws_config::load_defaults(BehaviorVersion::latest()).await, tokens: None })
-        })
+        Box::pin(async { Ok(Self { config: environment()?, tokens: None }) })
     }
 
     /// Time and randomness.
@@ -54,12 +69,13 @@ impl Source {
     }
 
     fn store(&self) -> Result<Arc<dyn Store>, StartError> {
-        let client = aws_sdk_dynamodb::Client::new(&self.config);
+        let client = client!(aws_sdk_dynamodb, self.config, patience::DYNAMODB);
         Ok(Arc::new(DynamoStore::new(client, variable("AVAIN_TABLE")?, Arc::new(SystemRandom))))
     }
 
     fn sealer(&self) -> Result<Arc<Sealer>, StartError> {
-        let vault = KmsVault::new(aws_sdk_kms::Client::new(&self.config), variable("AVAIN_KMS_KEY")?);
+        let vault = KmsVault::new(client!(aws_sdk_kms, self.config, patience::KMS), variable("AVAIN_KMS_KEY")?);
+        let vault = vault.with_versions(key_versions()?);
         Ok(Arc::new(Sealer::new(Arc::new(vault), Arc::new(SystemClock), Arc::new(SystemRandom))))
     }
 
@@ -68,10 +84,33 @@ impl Source {
         if let Some(tokens) = &self.tokens {
             return Ok(Arc::clone(tokens));
         }
-        let tokens = Arc::new(CognitoTokens::new(pools()?, Arc::new(HttpsKeys::new())));
+        let tokens = Arc::new(CognitoTokens::new(pools()?, Arc::new(self.pool_keys())));
         self.tokens = Some(Arc::clone(&tokens));
         Ok(tokens)
     }
+
+    /// The pools' keys come from Cognito itself, over TLS. Only where the SDK finds AWS at a port of this machine
+    /// (`AWS_ENDPOINT_URL`, an emulator) do they come from there too: Lambda has nothing that listens on loopback.
+    fn pool_keys(&self) -> HttpsKeys {
+        let port_here = |url: &&str| url.strip_prefix("http://127.0.0.1:").is_some_and(|it| it.parse::<u16>().is_ok());
+        self.config.endpoint_url().filter(port_here).map_or_else(HttpsKeys::new, HttpsKeys::of_emulator)
+    }
+}
+
+/// Region and credentials as Lambda gives them, and one HTTP client for all. The SDK's own search for them would look for
+/// files that are not there, and link its clients of STS.
+fn environment() -> Result<SdkConfig, StartError> {
+    let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(variable("AWS_REGION")?))
+        .credentials_provider(credentials)
+        .http_client(http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https())
+        .retry_config(patience::retries());
+    Ok(match variable("AWS_ENDPOINT_URL") {
+        Ok(emulator) => config.endpoint_url(emulator).build(),
+        Err(_) => config.build(),
+    })
 }
 
 /// The records.
@@ -82,7 +121,7 @@ pub fn store(source: &mut Source, deps: Deps) -> Opening<'_> {
 /// The user pools. The clients' secrets are asked of Cognito once, at the start: they stay out of the environment.
 pub fn identity(source: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(async {
-        let client = aws_sdk_cognitoidentityprovider::Client::new(&source.config);
+        let client = client!(aws_sdk_cognitoidentityprovider, source.config, patience::COGNITO);
         let pools = pools()?;
         let secrets = ClientSecrets::fetch(&client, &pools).await?;
         let identity = CognitoIdentity::new(client, pools, secrets, source.tokens()?, Arc::new(SystemClock));
@@ -111,7 +150,7 @@ pub fn sealer(source: &mut Source, deps: Deps) -> Opening<'_> {
 /// Sealed files.
 pub fn blobs(source: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(async {
-        let client = aws_sdk_s3::Client::new(&source.config);
+        let client = client!(aws_sdk_s3, source.config, patience::S3);
         Ok(deps.with_blobs(Arc::new(S3Blobs::new(client, variable("AVAIN_BUCKET")?, PREFIX.to_owned()))))
     })
 }
@@ -123,6 +162,14 @@ pub fn banks(_: &mut Source, deps: Deps) -> Opening<'_> {
         let contracts = contracts(&variable("AVAIN_ENVIRONMENT")?)?;
         let banks = HttpBanks::new(contracts, Arc::new(SystemClock), Arc::new(SystemRandom), BANK_WAIT);
         Ok(deps.with_banks(Arc::new(banks)))
+    })
+}
+
+/// The gateway's API keys.
+pub fn gateway(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let client = client!(aws_sdk_apigateway, source.config, patience::API_GATEWAY);
+        Ok(deps.with_gateway(Arc::new(ApiGateway::new(client, variable("AVAIN_USAGE_PLAN")?))))
     })
 }
 
@@ -147,6 +194,18 @@ fn pools() -> Result<Pools, StartError> {
         admin: pool("AVAIN_ADMIN_POOL", "AVAIN_ADMIN_CLIENT")?,
         data: pool("AVAIN_DATA_POOL", "AVAIN_DATA_CLIENT")?,
     })
+}
+
+fn key_versions() -> Result<KeyVersions, StartError> {
+    let version = |name| match variable(name) {
+        Ok(text) => text.parse().ok().filter(|version| *version > 0).ok_or(StartError::Variable(name)),
+        Err(_) => Ok(1),
+    };
+    let (current, minimum) = (version("AVAIN_KEY_VERSION")?, version("AVAIN_MINIMUM_KEY_VERSION")?);
+    if minimum > current {
+        return Err(StartError::Variable("AVAIN_MINIMUM_KEY_VERSION"));
+    }
+    Ok(KeyVersions { current, minimum })
 }
 
 fn variable(name: &'static str) -> Result<String, StartError> {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
+use avain_adapters_local::gateway::NoGateway;
 use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
@@ -91,4 +92,10 @@ pub fn banks(source: &mut Source, deps: Deps) -> Opening<'_> {
         let base = std::env::var("AVAIN_SIMULATOR").map_err(|_| StartError::NoSimulator)?;
         Ok(deps.with_banks(Arc::new(source.directory.simulated_banks(base.trim_end_matches('/'), BANK_WAIT)?)))
     })
+}
+
+/// One machine has no gateway.
+#[must_use]
+pub fn gateway(_: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(ready(Ok(deps.with_gateway(Arc::new(NoGateway)))))
 }

@@ -1,6 +1,7 @@
 //! No adapters: nothing can be opened, so no port is ever asked for.
 
 use avain_api::Deps;
+use avain_domain::ports::Unavailable;
 
 use super::{Opening, OpeningSource};
 use crate::StartError;
@@ -31,4 +32,10 @@ macro_rules! missing {
     )*};
 }
 
-missing!(store identity tokens service_keys sealer blobs banks);
+missing!(store identity tokens service_keys sealer blobs banks gateway);
+
+/// Not there.
+#[expect(clippy::unused_async, reason = "as the adapter's")]
+pub(crate) async fn answer_stack(_: &str, _: String) -> Result<(), Unavailable> {
+    Err(Unavailable("there are no adapters".to_owned()))
+}

@@ -1,10 +1,12 @@
-//! What each operation does at AWS's services: the one place that its role and its function's environment are made from.
-//! What follows from a row's `needs` alone is derived; the rest is one line for each operation here.
+//! What each function does at AWS's services: the one place that its role and its function's environment are made from.
+//! What follows from a row's `needs` alone is derived; the rest is one line for each here.
 
-use avain_api::operations::ALL;
-use avain_api::{Need, Operation};
+use avain_api::Need;
 #[cfg(feature = "local")]
 use avain_domain::records::Key;
+use avain_functions::tasks::Starts;
+
+use crate::row::{self, Row, Started};
 
 /// One permission: what may be done to what, under which condition.
 pub(super) struct Grant {
@@ -38,15 +40,26 @@ const UPLOADS: &str = "UPLOADS#*";
 const SEALED: &str = "KEY#????????-????-????-????-????????????#*";
 const SERVICE: &str = "KEY#service#service";
 
+/// The partitions of the table's index: bank certificates by the month of their end.
+pub(super) const EXPIRES: &str = "EXPIRES#*";
+const INDEX: &str = "!Sub \"${Table.Arn}/index/Expiry\"";
+
 /// `kind` in the encryption context.
 const BANK_KEY: &str = "bank-key";
 const FILE: &str = "file";
 const SERVICE_KEY: &str = "service-key";
 
-const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
-const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
+pub(super) const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
+pub(super) const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
 
-/// An operation's name, then what it does: an action, and what it is done to.
+/// A statement's resource at API Gateway.
+macro_rules! gateway {
+    ($path:literal) => {
+        concat!("!Sub \"arn:${AWS::Partition}:apigateway:${AWS::Region}::/", $path, "\"")
+    };
+}
+
+/// A function's name, then what it does: an action, and what it is done to.
 type Lines = &'static [(&'static str, &'static [(&'static str, &'static [&'static str])])];
 
 /// `dynamodb:` by partition. `account` is a Query, `get` of one key GetItem and of more BatchGetItem; a commit needs what its
@@ -84,6 +97,8 @@ const STORE: Lines = &[
     ),
     ("ListKeys", &[("Query", &[ACCOUNT])]),
     ("UploadKey", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("ServiceKeys", &[("GetItem", &[SERVICE]), ("PutItem", &[SERVICE])]),
+    ("Watch", &[("Query", &[EXPIRES])]),
 ];
 
 /// `kms:` by what is sealed.
@@ -92,6 +107,7 @@ const SEALER: Lines = &[
     ("ListFiles", &[("Decrypt", &[BANK_KEY])]),
     ("UploadFile", &[("Decrypt", &[BANK_KEY])]),
     ("DownloadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY, FILE])]),
+    ("ServiceKeys", &[("GenerateDataKey", &[SERVICE_KEY]), ("Decrypt", &[SERVICE_KEY])]),
 ];
 
 /// `cognito-idp:` by pool (docs/cognito.md); the calls that are not subject to IAM are not here.
@@ -111,7 +127,7 @@ pub(super) fn faults() -> Vec<String> {
         [("STORE", STORE, Need::Store), ("SEALER", SEALER, Need::Sealer), ("IDENTITY", IDENTITY, Need::Identity)]
     {
         let lines: Vec<&str> = lines.iter().map(|(operation, _)| *operation).collect();
-        let needing: Vec<&str> = ALL.iter().filter(|it| it.needs.contains(&need)).map(|it| it.name).collect();
+        let needing: Vec<&str> = row::all().filter(|it| it.needs(need)).map(|it| it.name).collect();
         let missing = needing.iter().filter(|it| !lines.contains(it));
         faults.extend(missing.map(|it| format!("template/grants.rs: {table} has no line for {it}, which needs it\n")));
         let surplus = lines.iter().filter(|it| !needing.contains(it));
@@ -120,25 +136,21 @@ pub(super) fn faults() -> Vec<String> {
     faults
 }
 
-/// All that the operation's role allows, but for its log.
-pub(super) fn of(operation: &Operation) -> Vec<Grant> {
-    let needs = |need| operation.needs.contains(&need);
+/// All that the function's role allows, but for its log and its traces.
+pub(super) fn of(row: &Row) -> Vec<Grant> {
+    let needs = |need| row.needs(need);
     let mut grants = Vec::new();
 
-    let mut store = lines(STORE, operation);
-    let mut sealing = lines(SEALER, operation);
+    let mut store = lines(STORE, row);
+    let mut sealing = lines(SEALER, row);
     if needs(Need::ServiceKeys) {
-        // The first function that runs makes the keys.
-        for action in ["GetItem", "PutItem"] {
-            add(&mut store, action, SERVICE);
-        }
-        for action in ["GenerateDataKey", "Decrypt"] {
-            add(&mut sealing, action, SERVICE_KEY);
-        }
+        // The task ServiceKeys has made them: who is called from outside cannot.
+        add(&mut store, "GetItem", SERVICE);
+        add(&mut sealing, "Decrypt", SERVICE_KEY);
     }
     grants.extend(store.into_iter().map(|(action, partitions)| Grant {
         action: format!("dynamodb:{action}"),
-        resources: vec!["!GetAtt Table.Arn"],
+        resources: vec![if partitions == [EXPIRES] { INDEX } else { "!GetAtt Table.Arn" }],
         condition: Some(Condition::Partitions(partitions)),
     }));
     grants.extend(sealing.into_iter().map(|(action, kinds)| Grant {
@@ -148,7 +160,7 @@ pub(super) fn of(operation: &Operation) -> Vec<Grant> {
     }));
     if needs(Need::Identity) {
         // The clients' secrets are asked for at the start.
-        let mut identity = lines(IDENTITY, operation);
+        let mut identity = lines(IDENTITY, row);
         identity.push(("DescribeUserPoolClient", POOLS.to_vec()));
         grants.extend(identity.into_iter().map(|(action, resources)| Grant {
             action: format!("cognito-idp:{action}"),
@@ -163,18 +175,43 @@ pub(super) fn of(operation: &Operation) -> Vec<Grant> {
             condition: None,
         }));
     }
+    if needs(Need::Gateway) {
+        grants.extend([("GET", gateway!("usageplans")), ("POST", gateway!("apikeys"))].map(at_gateway));
+    }
+    if let Started::By(Starts::Daily(_)) = row.started {
+        // Lambda leaves there, in the function's name, what the function did not do.
+        let queue = vec!["!GetAtt Undelivered.Arn"];
+        grants.push(Grant { action: "sqs:SendMessage".to_owned(), resources: queue, condition: None });
+    }
     grants
+}
+
+/// What the role may do to what is made after the operation's function, and so cannot be named by the role itself.
+pub(super) fn later(row: &Row) -> Vec<Grant> {
+    let needs = row.needs(Need::Gateway);
+    needs.then(|| at_gateway(("POST", gateway!("usageplans/${UsagePlan}/keys")))).into_iter().collect()
+}
+
+fn at_gateway((method, resource): (&str, &'static str)) -> Grant {
+    Grant { action: format!("apigateway:{method}"), resources: vec![resource], condition: None }
 }
 
 /// Of the environment: its name, and its value in the template.
 type Variable = (&'static str, &'static str);
 
 /// What the function is told.
-pub(super) fn variables(operation: &Operation) -> Vec<Variable> {
-    let needs = |needs: &[Need]| needs.iter().any(|need| operation.needs.contains(need));
+pub(super) fn variables(row: &Row) -> Vec<Variable> {
+    let needs = |needs: &[Need]| needs.iter().any(|need| row.needs(*need));
     let all: &[(&[Need], &[Variable])] = &[
         (&[Need::Store, Need::ServiceKeys], &[("AVAIN_TABLE", "!Ref Table")]),
-        (&[Need::Sealer, Need::ServiceKeys], &[("AVAIN_KMS_KEY", "!GetAtt Key.Arn")]),
+        (
+            &[Need::Sealer, Need::ServiceKeys],
+            &[
+                ("AVAIN_KMS_KEY", "!GetAtt Key.Arn"),
+                ("AVAIN_KEY_VERSION", "!Ref KeyVersion"),
+                ("AVAIN_MINIMUM_KEY_VERSION", "!Ref MinimumKeyVersion"),
+            ],
+        ),
         (&[Need::Blobs], &[("AVAIN_BUCKET", "!Ref Files")]),
         (
             &[Need::Identity, Need::Tokens],
@@ -185,6 +222,8 @@ pub(super) fn variables(operation: &Operation) -> Vec<Variable> {
                 ("AVAIN_DATA_CLIENT", "!Ref DataClient"),
             ],
         ),
+        // Its name: the plan has no id yet when the function is made.
+        (&[Need::Gateway], &[("AVAIN_USAGE_PLAN", "!Ref AWS::StackName")]),
         (
             &[Need::Banks],
             &[
@@ -197,9 +236,9 @@ pub(super) fn variables(operation: &Operation) -> Vec<Variable> {
     all.iter().filter(|(of, _)| needs(of)).flat_map(|(_, variables)| variables.iter().copied()).collect()
 }
 
-/// The operation's lines of a table.
-fn lines(table: Lines, operation: &Operation) -> Vec<(&'static str, Vec<&'static str>)> {
-    let found = table.iter().find(|(name, _)| *name == operation.name);
+/// The function's lines of a table.
+fn lines(table: Lines, row: &Row) -> Vec<(&'static str, Vec<&'static str>)> {
+    let found = table.iter().find(|(name, _)| *name == row.name);
     found.map(|(_, lines)| lines.iter().map(|(action, on)| (*action, on.to_vec())).collect()).unwrap_or_default()
 }
 
@@ -232,7 +271,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
 }
 
 /// Whether the operation reads records, or writes them, but for the service's own keys.
-pub(super) fn reads_and_writes(operation: &Operation) -> (bool, bool) {
-    let does = |actions: &[&str]| lines(STORE, operation).iter().any(|(action, _)| actions.contains(action));
+pub(super) fn reads_and_writes(row: &Row) -> (bool, bool) {
+    let does = |actions: &[&str]| lines(STORE, row).iter().any(|(action, _)| actions.contains(action));
     (does(&["Query", "GetItem", "BatchGetItem"]), does(&["PutItem", "DeleteItem", "ConditionCheckItem"]))
 }

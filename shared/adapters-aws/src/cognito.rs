@@ -7,7 +7,9 @@
 //! `docs/cognito.md`.
 
 mod exceptions;
+mod factors;
 mod keys;
+mod not_twice;
 mod pools;
 mod secrets;
 mod tokens;
@@ -16,19 +18,22 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use avain_domain::names::{Login, Mode, OrganisationId};
-use avain_domain::ports::{Clock, Identity, IdentityError, NewUser, SignIn, TokenSet, Unavailable};
+use avain_domain::ports::{Clock, Factor, Identity, IdentityError, NewUser, SignIn, TokenSet, Unavailable};
 use avain_domain::secret::{Password, Secret};
 use aws_lc_rs::hmac;
 use aws_sdk_cognitoidentityprovider::Client;
 use aws_sdk_cognitoidentityprovider::operation::admin_get_user::AdminGetUserOutput;
 use aws_sdk_cognitoidentityprovider::operation::admin_initiate_auth::AdminInitiateAuthOutput;
 use aws_sdk_cognitoidentityprovider::types::{
-    AttributeType, AuthFlowType, AuthenticationResultType, ChallengeNameType, SmsMfaSettingsType, UserStatusType,
+    AttributeType, AuthFlowType, AuthenticationResultType, SmsMfaSettingsType, SoftwareTokenMfaSettingsType,
+    UserStatusType, VerifySoftwareTokenResponseType,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use self::exceptions::{Call, Refusal};
+use self::factors::Challenge;
+use self::not_twice::not_twice;
 use self::tokens::Issued;
 
 pub use self::keys::{HttpsKeys, KeySource};
@@ -40,12 +45,6 @@ const REGISTRATION: i64 = 60;
 
 /// Longest password that Cognito takes, in characters.
 const LONGEST_PASSWORD: usize = 256;
-
-/// Lengths of Cognito's sessions.
-const SESSION: std::ops::RangeInclusive<usize> = 20..=2048;
-
-/// What a pool asks for although no operation of the API answers it.
-const NOT_ANSWERED: &str = "which no operation answers: see the pool's settings in docs/cognito.md";
 
 /// The secrets of the pools' clients, as Cognito made them.
 #[derive(Clone)]
@@ -140,7 +139,12 @@ impl Identity for CognitoIdentity {
             .secret_hash(&user.secret_hash)
             .username(&user.name)
             .confirmation_code(code);
-        request.send().await.map_err(|error| Refusal::of(Call::ConfirmSignUp, &error))?;
+        request
+            .customize()
+            .config_override(not_twice())
+            .send()
+            .await
+            .map_err(|error| Refusal::of(Call::ConfirmSignUp, &error))?;
         Ok(())
     }
 
@@ -161,49 +165,95 @@ impl Identity for CognitoIdentity {
             self.turn_sms_on(&user).await?;
             answer = self.initiate(&user, password).await?;
         }
-        match (login.mode, answer.challenge_name, answer.session) {
-            (Mode::Admin, Some(ChallengeNameType::SmsMfa), Some(session)) => Ok(SignIn::SmsCode { session }),
-            (Mode::Data, None, _) => self.after_factors(&user, answer.authentication_result).await,
-            (Mode::Admin, None, _) => {
-                Err(failed("the admin pool let a login in without a second factor; it was refused"))
-            }
-            (_, Some(challenge), _) => {
-                Err(failed(&format!("the pool asks for {}, {NOT_ANSWERED}", challenge.as_str())))
-            }
+        match (login.mode, answer.challenge_name) {
+            (Mode::Admin, Some(name)) => factors::asked(&name, answer.session, answer.challenge_parameters),
+            (Mode::Admin, None) => Err(failed("the admin pool let a login in without a second factor; it was refused")),
+            (Mode::Data, Some(name)) => Err(factors::not_answered(&name)),
+            (Mode::Data, None) => self.after_factors(&user, answer.authentication_result).await,
         }
     }
 
     /// A session is unknown, used, expired or another login's: Cognito has one answer for all of them.
-    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
-        if login.mode == Mode::Data || !SESSION.contains(&session.chars().count()) {
+    async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
+        let Some((Challenge::Code(factor), session)) = session_of(login, session) else {
             return Err(IdentityError::NoSession);
-        }
+        };
         check_shape(code)?;
         let user = self.user(login);
-        let request = self
-            .client
-            .admin_respond_to_auth_challenge()
-            .user_pool_id(user.pool.id())
-            .client_id(user.pool.client_id())
-            .challenge_name(ChallengeNameType::SmsMfa)
-            .session(session)
-            .challenge_responses("USERNAME", &user.name)
-            .challenge_responses("SMS_MFA_CODE", code)
-            .challenge_responses("SECRET_HASH", &user.secret_hash);
-        let answer = request.send().await.map_err(|error| Refusal::of(Call::AdminRespondToAuthChallenge, &error))?;
+        let answer = match self.respond(&user, Challenge::Code(factor), session, code).await.map_err(Into::into) {
+            // An authenticator's code that was used already; one that is too old is a mismatch.
+            Err(IdentityError::CodeExpired) if factor == Factor::Totp => return Err(IdentityError::WrongCode),
+            other => other?,
+        };
         match answer.challenge_name {
-            Some(challenge) => Err(failed(&format!("the pool asks for {}, {NOT_ANSWERED}", challenge.as_str()))),
+            Some(name) => Err(factors::not_answered(&name)),
             None => self.after_factors(&user, answer.authentication_result).await,
         }
     }
 
-    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
-        if !self.tokens.is_access_token_of(access_token, login, self.clock.now()).await? {
+    async fn choose_factor(&self, login: &Login, session: &str, factor: Factor) -> Result<SignIn, IdentityError> {
+        let Some((Challenge::Choice, session)) = session_of(login, session) else {
             return Err(IdentityError::NoSession);
+        };
+        let answer = self.respond(&self.user(login), Challenge::Choice, session, factors::name_of(factor)).await?;
+        let name = answer.challenge_name.ok_or_else(|| failed("a choice of second factors was not followed by one"))?;
+        match factors::asked(&name, answer.session, answer.challenge_parameters)? {
+            SignIn::SecondFactor { factor: asked, session } if asked == factor => {
+                Ok(SignIn::SecondFactor { factor, session })
+            }
+            _ => Err(failed("another second factor was asked for than was chosen")),
         }
+    }
+
+    async fn begin_totp(&self, login: &Login, access_token: &str) -> Result<Password, IdentityError> {
+        self.check_admins_token(login, access_token).await?;
+        let request = self.client.associate_software_token().access_token(access_token);
+        let answer = request.send().await.map_err(|error| Refusal::of(Call::AssociateSoftwareToken, &error))?;
+        let secret = answer.secret_code.map(Password::new);
+        secret.ok_or_else(|| failed("an authenticator was begun without a secret"))
+    }
+
+    async fn confirm_totp(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
+        self.check_admins_token(login, access_token).await?;
+        check_shape(code)?;
+        let request = self.client.verify_software_token().access_token(access_token).user_code(code);
+        let answer = request
+            .customize()
+            .config_override(not_twice())
+            .send()
+            .await
+            .map_err(|error| Refusal::of(Call::VerifySoftwareToken, &error))?;
+        match answer.status {
+            Some(VerifySoftwareTokenResponseType::Success) => Ok(()),
+            _ => Err(IdentityError::WrongCode),
+        }
+    }
+
+    async fn prefer_factor(
+        &self,
+        login: &Login,
+        access_token: &str,
+        preferred: Option<Factor>,
+    ) -> Result<(), IdentityError> {
+        self.check_admins_token(login, access_token).await?;
+        let sms = SmsMfaSettingsType::builder().enabled(true).preferred_mfa(preferred == Some(Factor::Sms));
+        let totp = SoftwareTokenMfaSettingsType::builder().enabled(true).preferred_mfa(preferred == Some(Factor::Totp));
+        let request = self.client.set_user_mfa_preference().access_token(access_token);
+        let request = request.sms_mfa_settings(sms.build()).software_token_mfa_settings(totp.build());
+        request.send().await.map_err(|error| Refusal::of(Call::SetUserMFAPreference, &error))?;
+        Ok(())
+    }
+
+    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
+        self.check_token(login, access_token).await?;
         check_shape(code)?;
         let request = self.client.verify_user_attribute().access_token(access_token).attribute_name("email").code(code);
-        request.send().await.map_err(|error| Refusal::of(Call::VerifyUserAttribute, &error))?;
+        request
+            .customize()
+            .config_override(not_twice())
+            .send()
+            .await
+            .map_err(|error| Refusal::of(Call::VerifyUserAttribute, &error))?;
         Ok(())
     }
 
@@ -219,6 +269,19 @@ impl Identity for CognitoIdentity {
 }
 
 impl CognitoIdentity {
+    async fn check_token(&self, login: &Login, access_token: &str) -> Result<(), IdentityError> {
+        let fits = self.tokens.is_access_token_of(access_token, login, self.clock.now()).await?;
+        if fits { Ok(()) } else { Err(IdentityError::NoSession) }
+    }
+
+    /// The data pool has no second factors.
+    async fn check_admins_token(&self, login: &Login, access_token: &str) -> Result<(), IdentityError> {
+        match login.mode {
+            Mode::Admin => self.check_token(login, access_token).await,
+            Mode::Data => Err(IdentityError::NoSession),
+        }
+    }
+
     async fn make(&self, user: &User<'_>, new: &NewUser<'_>) -> Result<(), Refusal> {
         let attributes = [
             ("email", user.login.email.as_str()),
@@ -238,7 +301,12 @@ impl CognitoIdentity {
             .username(&user.name)
             .password(new.password.expose())
             .set_user_attributes(Some(attributes.map_err(|_| Refusal::failed("an attribute could not be made"))?));
-        request.send().await.map_err(|error| Refusal::of(Call::SignUp, &error))?;
+        request
+            .customize()
+            .config_override(not_twice())
+            .send()
+            .await
+            .map_err(|error| Refusal::of(Call::SignUp, &error))?;
         Ok(())
     }
 
@@ -322,6 +390,11 @@ impl CognitoIdentity {
             access_token,
         }))
     }
+}
+
+/// A session of a second factor, taken apart; none has one in data mode.
+fn session_of<'a>(login: &Login, session: &'a str) -> Option<(Challenge, &'a str)> {
+    factors::open_session(session).filter(|_| login.mode == Mode::Admin)
 }
 
 /// No code is of another shape, and Cognito would answer that a parameter is not valid.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use avain_domain::ports::{DataKey, KeyContext, Unavailable, Vault};
+use avain_domain::ports::{DataKey, KeyContext, KeyVersions, Unavailable, Vault};
 use avain_domain::secret::Secret;
 use aws_sdk_kms::Client;
 use aws_sdk_kms::operation::decrypt::DecryptError;
@@ -25,6 +25,7 @@ const KEY_LENGTH: usize = 32;
 pub struct KmsVault {
     client: Client,
     key_id: String,
+    versions: KeyVersions,
 }
 
 impl KmsVault {
@@ -32,12 +33,23 @@ impl KmsVault {
     /// limited by `kms:EncryptionContext:kind`.
     #[must_use]
     pub fn new(client: Client, key_id: String) -> Self {
-        Self { client, key_id }
+        Self { client, key_id, versions: KeyVersions::default() }
+    }
+
+    /// With other versions than the first. KMS does not tell which of its key's materials wrapped what, so the operator
+    /// counts them: one more for each rotation that is to be followed by a re-wrap.
+    #[must_use]
+    pub fn with_versions(self, versions: KeyVersions) -> Self {
+        Self { versions, ..self }
     }
 }
 
 #[async_trait]
 impl Vault for KmsVault {
+    fn versions(&self) -> KeyVersions {
+        self.versions
+    }
+
     async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable> {
         let request = self.client.generate_data_key().key_id(&self.key_id).key_spec(DataKeySpec::Aes256);
         let request = request.set_encryption_context(Some(encryption_context(context)));

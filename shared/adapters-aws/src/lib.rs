@@ -4,12 +4,18 @@
 pub mod banks;
 #[cfg(feature = "cognito")]
 pub mod cognito;
+#[cfg(feature = "apigateway")]
+pub mod gateway;
 #[cfg(feature = "kms")]
 pub mod kms;
+#[cfg(any(feature = "apigateway", feature = "cognito", feature = "dynamodb", feature = "kms", feature = "s3"))]
+pub mod patience;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(any(feature = "cognito", feature = "kms", feature = "s3"))]
+#[cfg(any(feature = "apigateway", feature = "cognito", feature = "kms", feature = "s3"))]
 mod sdk;
+#[cfg(feature = "stack")]
+pub mod stack;
 #[cfg(feature = "dynamodb")]
 pub mod store;
 pub mod system;

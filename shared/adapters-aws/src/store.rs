@@ -24,11 +24,16 @@
 //! | `Refusal` of nobody | `REFUSALS##<part, 2 hex digits>` | `<id>` | expires |
 //! | `Count` of refusals | `REFUSED#<whose>` | `<hour>` | expires |
 //!
+//! An active `BankCertificate` is in the index `Expiry` besides: partition `GSI1PK` `EXPIRES#<year>-<month>` of the end of its
+//! validity in UTC, sort key `GSI1SK` `<RFC 3339>#<organisation>#<bank>`. The index has keys only.
+//!
 //! `#` and `%` inside a part are percent-encoded. Beside its record's fields an item has `type`, `s` (schema version), `v`
 //! (the record's version) and `w` (which write made it). A role can be kept from sealed keys by `dynamodb:LeadingKeys`.
 
+mod expiry;
 mod items;
 mod keys;
+mod walk;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -37,7 +42,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use avain_domain::names::Email;
-use avain_domain::ports::{CommitError, Random, Store, Unavailable};
+use avain_domain::ports::{CommitError, Expiring, Random, Store, Unavailable};
 use avain_domain::records::{AuditEvent, Count, Counter, Key, Record, Shelf, Stored, Stretch, Write};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
@@ -47,6 +52,9 @@ use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
+use time::OffsetDateTime;
+
+pub use walk::{Cursor, Walked};
 
 use items::Item;
 use keys::{PARTITION, Place, SORT};
@@ -56,15 +64,30 @@ use keys::{PARTITION, Place, SORT};
 pub const TABLE_PROPERTIES: &str = r#"{
     "AttributeDefinitions": [
         {"AttributeName": "PK", "AttributeType": "S"},
-        {"AttributeName": "SK", "AttributeType": "S"}
+        {"AttributeName": "SK", "AttributeType": "S"},
+        {"AttributeName": "GSI1PK", "AttributeType": "S"},
+        {"AttributeName": "GSI1SK", "AttributeType": "S"}
     ],
     "KeySchema": [
         {"AttributeName": "PK", "KeyType": "HASH"},
         {"AttributeName": "SK", "KeyType": "RANGE"}
     ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "Expiry",
+            "KeySchema": [
+                {"AttributeName": "GSI1PK", "KeyType": "HASH"},
+                {"AttributeName": "GSI1SK", "KeyType": "RANGE"}
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"}
+        }
+    ],
     "BillingMode": "PAY_PER_REQUEST",
     "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": true}
 }"#;
+
+/// The index of certificates by the end of their validity.
+const EXPIRY_INDEX: &str = "Expiry";
 
 /// Name of the attribute by which DynamoDB tidies up.
 const TIME_TO_LIVE: &str = "ttl";
@@ -146,6 +169,29 @@ impl Store for DynamoStore {
                 found.push(items::from_item(&item)?);
             }
         }
+        Ok(found)
+    }
+
+    async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable> {
+        let mut found = Vec::new();
+        for month in expiry::months(from, until) {
+            let pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(EXPIRY_INDEX)
+                .key_condition_expression("GSI1PK = :month")
+                .expression_attribute_values(":month", AttributeValue::S(month))
+                .into_paginator()
+                .items()
+                .send();
+            let items: Vec<Item> =
+                pages.collect::<Result<_, _>>().await.map_err(|error| unavailable("Query", &error))?;
+            for item in &items {
+                found.push(expiry::read(item)?);
+            }
+        }
+        found.retain(|it| (from..=until).contains(&it.expires));
         Ok(found)
     }
 

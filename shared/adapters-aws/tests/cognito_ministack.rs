@@ -2,29 +2,32 @@
 //!
 //! ministack asks for no SMS code and verifies no attributes: those steps are proven on replayed answers (tests/cognito).
 //! Here an e-mail address is set as verified by the provider's own call, and an admin's login is shown to be refused for
-//! want of a second factor. It takes any session, and changes attributes that cannot be changed: neither is asserted, nor is
+//! want of a second factor, until there is an authenticator: of that, it asks for and checks the codes. It takes any session, and changes attributes that cannot be changed: neither is asserted, nor is
 //! locking out.
 
 #![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
 
-#[allow(dead_code, reason = "another test's: users with policies, which the account below has not")]
-#[path = "ministack/server.rs"]
-mod server;
+#[path = "suite/identity.rs"]
+mod suite;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools, username};
 use avain_adapters_local::clock::SystemClock;
 use avain_domain::names::{Email, Login, Mode, OrganisationId};
 use avain_domain::ports::{Clock, Identity, IdentityError, NewUser, SignIn, Tokens};
 use avain_domain::secret::{Password, Secret};
+use avain_test_support::ministack::Ministack;
+use aws_lc_rs::hmac;
 use aws_sdk_cognitoidentityprovider::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_cognitoidentityprovider::types::{
-    AttributeDataType, AttributeType, ExplicitAuthFlowsType, PasswordPolicyType, PreventUserExistenceErrorTypes,
-    SchemaAttributeType, UserPoolMfaType, UserPoolPolicyType, VerifiedAttributeType,
+    AttributeDataType, AttributeType, AuthFlowType, ExplicitAuthFlowsType, PasswordPolicyType,
+    PreventUserExistenceErrorTypes, SchemaAttributeType, UserPoolMfaType, UserPoolPolicyType, VerifiedAttributeType,
 };
 use aws_sdk_cognitoidentityprovider::{Client, Config};
-use server::Ministack;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use time::{Duration, OffsetDateTime};
 
 /// The account in which ministack looks when a call is not signed, as SignUp is not.
@@ -70,7 +73,8 @@ impl World {
 
     async fn set_email_verified(&self, login: &Login) {
         let verified = AttributeType::builder().name("email_verified").value("true").build().unwrap();
-        let request = self.client.admin_update_user_attributes().user_pool_id(self.pools.data.id());
+        let pool = if login.mode == Mode::Admin { &self.pools.admin } else { &self.pools.data };
+        let request = self.client.admin_update_user_attributes().user_pool_id(pool.id());
         request.username(username(login)).user_attributes(verified).send().await.unwrap();
     }
 }
@@ -184,6 +188,48 @@ async fn a_left_over_is_replaced_a_minute_later() {
     register(&later, &login).await.unwrap();
     later.confirm_phone(&login, PHONE, CODE).await.unwrap();
     assert!(matches!(register(&later, &login).await, Err(IdentityError::UserExists)));
+}
+
+struct Suite {
+    world: World,
+    identity: CognitoIdentity,
+}
+
+#[async_trait]
+impl suite::Pool for Suite {
+    fn identity(&self) -> &dyn Identity {
+        &self.identity
+    }
+
+    fn phone_code(&self, _: &Login) -> String {
+        CODE.to_owned()
+    }
+
+    /// Past the adapter, which gives no tokens without a second factor.
+    async fn ready(&self, login: &Login) -> String {
+        self.world.set_email_verified(login).await;
+        let (pool, name) = (&self.world.pools.admin, username(login));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.world.secrets.admin.expose());
+        let hash = STANDARD.encode(hmac::sign(&key, format!("{name}{}", pool.client_id()).as_bytes()));
+        let request = self.world.client.admin_initiate_auth().user_pool_id(pool.id()).client_id(pool.client_id());
+        let request = request.auth_flow(AuthFlowType::AdminUserPasswordAuth).auth_parameters("USERNAME", name);
+        let request = request.auth_parameters("PASSWORD", suite::PASSWORD).auth_parameters("SECRET_HASH", hash);
+        request.send().await.unwrap().authentication_result.unwrap().access_token.unwrap()
+    }
+
+    /// ministack takes a code more than once.
+    fn next_step(&self) -> i64 {
+        SystemClock.now().unix_timestamp()
+    }
+}
+
+#[tokio::test]
+async fn the_suite_of_authenticators() {
+    let Some(world) = World::start().await else { return };
+    let pool = Suite { identity: world.identity(Duration::ZERO), world };
+    suite::an_authenticator_is_a_second_factor(&pool).await;
+    suite::an_authenticator_is_replaced_when_the_new_one_is_confirmed(&pool).await;
+    suite::an_authenticator_is_an_admins_own(&pool).await;
 }
 
 /// ministack gives tokens although the pool requires a second factor and SMS is on for the user.

@@ -108,6 +108,11 @@ async fn references_may_hold_any_character() {
     suite::references_may_hold_any_character(&*store(), "a").await;
 }
 
+#[tokio::test]
+async fn certificates_are_found_by_their_end() {
+    suite::certificates_are_found_by_their_end(&*store(), "a").await;
+}
+
 /// The suite's functions keep apart on one table, as they must on a deployed one.
 #[tokio::test]
 async fn tags_keep_the_suite_apart_on_one_table() {

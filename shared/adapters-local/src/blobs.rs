@@ -15,7 +15,7 @@ use crate::random::{SystemRandom, uuid};
 /// Where files are written before they get their name. No blob's name has a dot.
 const STAGING: &str = ".new";
 
-/// A folder of blobs. A name is parts of `[a-z0-9-]` joined by `/`, at most 512 characters.
+/// A folder of blobs. A name that is put again holds the later bytes. A name is parts of `[a-z0-9-]` joined by `/`, at most 512 characters.
 #[derive(Clone)]
 pub struct BlobFolder {
     root: Arc<Path>,

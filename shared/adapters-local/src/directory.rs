@@ -17,6 +17,7 @@ use avain_adapters_aws::store::DynamoStore;
 use avain_bank_channel::Profile;
 use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
+use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
 use avain_xml_security::certificate::Roots;
 
@@ -24,9 +25,10 @@ use crate::Error;
 use crate::blobs::BlobFolder;
 use crate::embedded::{Embedded, TABLE};
 use crate::outbox::Outbox;
-use crate::pool::{PasswordCost, PoolParts, UserPool};
-use crate::vault::KeyFileVault;
+use crate::pool::{self, PasswordCost, PoolParts, UserPool};
+use crate::vault::{self, KeyFileVault};
 
+const ROOT_KEY: &str = "root.key";
 /// `iss` of the one-machine pool's tokens.
 const ISSUER: &str = "avain-local";
 
@@ -43,7 +45,7 @@ impl DataDirectory {
     /// Opens the directory, or makes it, out of other users' reach.
     pub fn open(path: &Path, clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Result<Self, Error> {
         let embedded = Embedded::open(path)?;
-        let vault: Arc<dyn Vault> = Arc::new(KeyFileVault::open(&path.join("root.key"))?);
+        let vault: Arc<dyn Vault> = Arc::new(KeyFileVault::open(&path.join(ROOT_KEY))?);
         Ok(Self { path: path.to_owned(), embedded, vault, clock, random })
     }
 
@@ -73,6 +75,37 @@ impl DataDirectory {
     /// The outbox in its file.
     pub fn outbox(&self) -> Result<Outbox, Error> {
         Outbox::open(&self.path.join("outbox.jsonl"))
+    }
+
+    /// Every record, for the operator's command.
+    #[must_use]
+    pub fn everything(&self) -> DynamoStore {
+        DynamoStore::new(self.embedded.operators_client(), TABLE.to_owned(), Arc::clone(&self.random))
+    }
+
+    /// Adds a version of the root key, which seals from now on; what was sealed before opens as before.
+    pub fn add_root_key(&mut self) -> Result<(), Error> {
+        let path = self.path.join(ROOT_KEY);
+        vault::add_root_key(&path)?;
+        self.vault = Arc::new(KeyFileVault::open(&path)?);
+        Ok(())
+    }
+
+    /// Goes on with the newest version of the root key alone, in memory: what still needs an older one does not open.
+    pub fn without_old_root_keys(&mut self) -> Result<(), Error> {
+        self.vault = Arc::new(KeyFileVault::open_newest(&self.path.join(ROOT_KEY))?);
+        Ok(())
+    }
+
+    /// Takes the old versions of the root key out of its file, for ever.
+    pub fn drop_old_root_keys(&mut self) -> Result<(), Error> {
+        vault::drop_old_root_keys(&self.path.join(ROOT_KEY))?;
+        self.without_old_root_keys()
+    }
+
+    /// Re-wraps those of the user pool's own keys that there are; what became of each.
+    pub async fn rewrap_pool_keys(&self) -> Result<Vec<Outcome>, Error> {
+        Ok(pool::rewrap_keys(self.embedded.database().clone(), &*self.vault).await?)
     }
 
     /// The user pool.

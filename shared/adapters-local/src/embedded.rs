@@ -92,17 +92,13 @@ impl Embedded {
     /// of items (no Scan, no deletion of tables) is refused.
     #[must_use]
     pub fn client(&self) -> Client {
-        let connector = SharedHttpConnector::new(self.engine.clone());
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("local"))
-            .endpoint_url("http://embedded.invalid")
-            .allow_no_auth()
-            .retry_config(RetryConfig::disabled())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .http_client(http_client_fn(move |_, _| connector.clone()))
-            .build();
-        Client::from_conf(config)
+        client_of(self.engine.clone())
+    }
+
+    /// A client that may Scan too: for the operator's command that walks through everything, never for the service.
+    #[must_use]
+    pub fn operators_client(&self) -> Client {
+        client_of(Engine { may_scan: true, ..self.engine.clone() })
     }
 
     /// The engine, for tables of one's own in the same file. Its calls block and sync to disk: not on an async thread.
@@ -114,8 +110,22 @@ impl Embedded {
 
     fn with(database: Database, lock: Option<File>) -> Result<Self, OpenError> {
         create_table(&database)?;
-        Ok(Self { engine: Engine { database, _lock: lock.map(Arc::new) } })
+        Ok(Self { engine: Engine { database, may_scan: false, _lock: lock.map(Arc::new) } })
     }
+}
+
+fn client_of(engine: Engine) -> Client {
+    let connector = SharedHttpConnector::new(engine);
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("local"))
+        .endpoint_url("http://embedded.invalid")
+        .allow_no_auth()
+        .retry_config(RetryConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .build();
+    Client::from_conf(config)
 }
 
 /// Opens a file that only its owner may read, making it where it is absent.
@@ -149,6 +159,7 @@ fn create_table(database: &Database) -> Result<(), OpenError> {
 #[derive(Clone)]
 struct Engine {
     database: Database,
+    may_scan: bool,
     _lock: Option<Arc<File>>,
 }
 
@@ -183,6 +194,7 @@ impl Engine {
             "GetItem" => call(body, |request| database.get_item(request)),
             "PutItem" => call(body, |request| database.put_item(request)),
             "Query" => call(body, |request| database.query(request)),
+            "Scan" if self.may_scan => call(body, |request| database.scan(request)),
             "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
             "UpdateItem" => call(body, |request| database.update_item(request)),
             "UpdateTimeToLive" => call(body, |request| database.update_time_to_live(request)),

@@ -1,7 +1,7 @@
 //! AES-256-GCM with random nonces: `nonce (12) | ciphertext | tag (16)`.
 //!
 //! aws-lc draws each nonce itself, so that no caller can repeat one. A key is good for 2^32 seals (NIST SP 800-38D, 8.3);
-//! those here seal a few data keys and two keys of the pool.
+//! those here seal a few data keys, the keys of the pool, and the secrets of its users' authenticators.
 
 use avain_domain::ports::Unavailable;
 use avain_domain::secret::Secret;

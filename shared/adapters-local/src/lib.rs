@@ -7,6 +7,7 @@ pub mod clock;
 pub mod directory;
 pub mod embedded;
 pub mod error;
+pub mod gateway;
 pub mod outbox;
 pub mod pool;
 pub mod random;

@@ -5,35 +5,37 @@
 //! was read. So a code is right once and a wrong try always counts, however many calls run at the same time.
 
 mod codes;
+mod factors;
 mod keys;
 mod passwords;
 mod table;
+mod totp;
 pub(crate) mod user;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use avain_domain::names::{Login, Mode};
-use avain_domain::ports::{Clock, Identity, IdentityError, NewUser, Random, SignIn, TokenSet, Unavailable, Vault};
+use avain_domain::ports::{
+    Clock, Factor, Identity, IdentityError, NewUser, Random, SignIn, TokenSet, Unavailable, Vault,
+};
+use avain_domain::rewrap::Outcome;
 use avain_domain::secret::Password;
-use aws_lc_rs::digest;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use dynoxide::Database;
 use time::OffsetDateTime;
 use tokio::task::spawn_blocking;
-use zeroize::Zeroizing;
 
 pub use argon2::Params as PasswordCost;
 
 use self::codes::CodeKey;
 use self::passwords::Passwords;
 use self::table::Table;
-use self::user::{SecondFactor, User, username};
+use self::totp::TotpKey;
+use self::user::{User, username};
 use crate::error::Error;
 use crate::outbox::{CodeKind, Message, Outbox};
 use crate::random;
-use crate::tokens::{self, PoolTokens};
+use crate::tokens::{self, AccessToken, PoolTokens};
 
 /// How often a change is tried when others change the same user. Each round at least one of them succeeds.
 const ROUNDS: usize = 16;
@@ -65,13 +67,22 @@ pub struct UserPool {
     random: Arc<dyn Random>,
     passwords: Passwords,
     codes: CodeKey,
+    totp: TotpKey,
     tokens: PoolTokens,
+}
+
+/// Re-wraps the keys of the pool in this store under the vault's current root key, if there are any; what became of each.
+pub(crate) async fn rewrap_keys(database: Database, vault: &dyn Vault) -> Result<Vec<Outcome>, Unavailable> {
+    keys::rewrap(&Table::open(database).await?, vault).await
 }
 
 /// What a login must do next, decided inside a change and carried out after it.
 enum Next {
     VerifyPhone(Message),
-    SmsCode(Message, String),
+    /// The factor, its message if it has one, the session.
+    SecondFactor(Factor, Option<Message>, String),
+    /// Where an SMS would go, and the session.
+    ChooseFactor(String, String),
     VerifyEmail(Message, User),
     Done(User),
 }
@@ -82,6 +93,7 @@ impl UserPool {
         let table = Table::open(parts.database).await?;
         let signing = keys::load_or_make(&table, &*parts.vault, keys::SIGNING).await?;
         let codes = keys::load_or_make(&table, &*parts.vault, keys::CODES).await?;
+        let totp = keys::load_or_make(&table, &*parts.vault, keys::TOTP).await?;
         Ok(Self {
             table,
             outbox: parts.outbox,
@@ -89,6 +101,7 @@ impl UserPool {
             clock: parts.clock,
             random: parts.random,
             codes: CodeKey::new(codes.expose()),
+            totp: TotpKey::new(totp.expose())?,
             tokens: PoolTokens::new(signing.expose(), parts.issuer)?,
         })
     }
@@ -127,17 +140,6 @@ impl UserPool {
         Message { at: now, kind: CodeKind::Phone, login: login.clone(), to: user.phone.clone(), code: text }
     }
 
-    fn second_factor(&self, user: &mut User, login: &Login, now: OffsetDateTime) -> Next {
-        let mut session = Zeroizing::new([0; 32]);
-        self.random.fill(session.as_mut());
-        let session = URL_SAFE_NO_PAD.encode(session.as_ref());
-        let (code, text) = self.codes.issue(CodeKind::Mfa, login, now, &*self.random);
-        user.second_factor = Some(SecondFactor { session: session_hash(&session), code });
-        let message =
-            Message { at: now, kind: CodeKind::Mfa, login: login.clone(), to: user.phone.clone(), code: text };
-        Next::SmsCode(message, session)
-    }
-
     fn after_factors(&self, user: &mut User, login: &Login, now: OffsetDateTime) -> Next {
         if user.email_verified {
             return Next::Done(user.clone());
@@ -155,10 +157,17 @@ impl UserPool {
                 self.send(message).await?;
                 Ok(SignIn::VerifyPhone)
             }
-            Next::SmsCode(message, session) => {
-                self.send(message).await?;
-                Ok(SignIn::SmsCode { session })
+            Next::SecondFactor(factor, message, session) => {
+                if let Some(message) = message {
+                    self.send(message).await?;
+                }
+                Ok(SignIn::SecondFactor { factor, session })
             }
+            Next::ChooseFactor(destination, session) => Ok(SignIn::ChooseFactor {
+                factors: vec![Factor::Sms, Factor::Totp],
+                sms_destination: Some(destination),
+                session,
+            }),
             Next::VerifyEmail(message, user) => {
                 let access_token = self.tokens.access_token(&user, now, &*self.random)?;
                 self.send(message).await?;
@@ -173,6 +182,12 @@ impl UserPool {
                 api_key: user.api_key,
             })),
         }
+    }
+
+    /// The access token, if it is this login's. Whether it was revoked, the user says.
+    fn token_of(&self, login: &Login, token: &str, now: OffsetDateTime) -> Result<AccessToken, IdentityError> {
+        let token = self.tokens.verify_access(token, now).filter(|token| token.username == username(login));
+        token.ok_or(IdentityError::NoSession)
     }
 
     async fn send(&self, message: Message) -> Result<(), Unavailable> {
@@ -236,30 +251,82 @@ impl Identity for UserPool {
         self.carry_out(next, now).await
     }
 
-    /// A session whose code is too old or was tried five times answers `CodeExpired` and never opens again; one that was
-    /// used, or replaced by a later login, is `NoSession`.
-    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
+    /// A session whose time or five tries are over answers `CodeExpired` and never opens again; one that was used, or replaced
+    /// by a later login, is `NoSession`.
+    async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
         let now = self.clock.now();
-        let session = session_hash(session);
         let next = self
             .change(login, |slot| {
                 let user = slot.as_mut().ok_or(IdentityError::NoSession)?;
-                let factor = user.second_factor.as_mut().filter(|factor| factor.session == session);
-                let factor = factor.ok_or(IdentityError::NoSession)?;
-                self.codes.check(&mut factor.code, CodeKind::Mfa, login, code, now)?;
-                user.second_factor = None;
+                self.check_factor(user, login, session, code, now)?;
                 Ok::<_, IdentityError>(self.after_factors(user, login, now))
             })
             .await??;
         self.carry_out(next, now).await
     }
 
+    async fn choose_factor(&self, login: &Login, session: &str, factor: Factor) -> Result<SignIn, IdentityError> {
+        let now = self.clock.now();
+        let next = self
+            .change(login, |slot| {
+                let user = slot.as_mut().ok_or(IdentityError::NoSession)?;
+                self.take_choice(user, login, session, factor, now)
+            })
+            .await??;
+        self.carry_out(next, now).await
+    }
+
+    async fn begin_totp(&self, login: &Login, access_token: &str) -> Result<Password, IdentityError> {
+        let now = self.clock.now();
+        let token = self.token_of(login, access_token, now)?;
+        let secret = totp::new_secret(&*self.random);
+        self.change(login, |slot| {
+            let user = with_factors(slot, login, &token)?;
+            user.new_authenticator = Some(self.totp.authenticator(login, &user.sub, &secret)?);
+            Ok::<_, IdentityError>(())
+        })
+        .await??;
+        Ok(totp::base32(&secret))
+    }
+
+    /// Without a beginning there is nothing to confirm: `CodeExpired`.
+    async fn confirm_totp(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let token = self.token_of(login, access_token, now)?;
+        self.change(login, |slot| {
+            let user = with_factors(slot, login, &token)?;
+            let mut new = user.new_authenticator.clone().ok_or(IdentityError::CodeExpired)?;
+            if !self.totp.spend(&mut new, login, &user.sub, code, now)? {
+                return Err(IdentityError::WrongCode);
+            }
+            user.authenticator = Some(new);
+            user.new_authenticator = None;
+            Ok(())
+        })
+        .await?
+    }
+
+    async fn prefer_factor(
+        &self,
+        login: &Login,
+        access_token: &str,
+        preferred: Option<Factor>,
+    ) -> Result<(), IdentityError> {
+        let token = self.token_of(login, access_token, self.clock.now())?;
+        self.change(login, |slot| {
+            let user = with_factors(slot, login, &token)?;
+            if user.authenticator.is_none() {
+                return Err(Unavailable("a factor was to be preferred where there is one only".to_owned()).into());
+            }
+            user.preferred = preferred.map(Into::into);
+            Ok(())
+        })
+        .await?
+    }
+
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
         let now = self.clock.now();
-        let token = self.tokens.verify_access(access_token, now).ok_or(IdentityError::NoSession)?;
-        if token.username != username(login) {
-            return Err(IdentityError::NoSession);
-        }
+        let token = self.token_of(login, access_token, now)?;
         self.change(login, |slot| {
             let user = slot.as_mut().filter(|user| user.accepts(&token)).ok_or(IdentityError::NoSession)?;
             self.codes.spend(&mut user.email_code, CodeKind::Email, login, code, now)?;
@@ -275,7 +342,7 @@ impl Identity for UserPool {
         self.change(login, |slot| {
             if let Some(user) = slot {
                 user.tokens_valid_from = Some(now.unix_timestamp() + 1);
-                user.second_factor = None;
+                user.waiting = None;
             }
         })
         .await?;
@@ -283,9 +350,14 @@ impl Identity for UserPool {
     }
 }
 
-/// A session is 32 random bytes: its plain digest tells nothing.
-fn session_hash(session: &str) -> String {
-    URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, session.as_bytes()))
+/// The user that has second factors, if the token is good for it.
+fn with_factors<'u>(
+    slot: &'u mut Option<User>,
+    login: &Login,
+    token: &AccessToken,
+) -> Result<&'u mut User, IdentityError> {
+    let user = slot.as_mut().filter(|user| login.mode == Mode::Admin && user.accepts(token));
+    user.ok_or(IdentityError::NoSession)
 }
 
 /// Work that waits for the disk or fills the processor, off the threads that serve calls.

@@ -69,6 +69,9 @@ async fn the_table_is_as_defined() {
         let table = embedded.client().describe_table().table_name(TABLE).send().await.unwrap().table.unwrap();
         let keys: Vec<_> = table.key_schema().iter().map(|it| (it.attribute_name(), it.key_type().as_str())).collect();
         assert_eq!(keys, [("PK", "HASH"), ("SK", "RANGE")]);
+        let [index] = table.global_secondary_indexes() else { panic!("one index") };
+        let keys: Vec<_> = index.key_schema().iter().map(|it| (it.attribute_name(), it.key_type().as_str())).collect();
+        assert_eq!((index.index_name(), &keys[..]), (Some("Expiry"), &[("GSI1PK", "HASH"), ("GSI1SK", "RANGE")][..]));
         let request = serde_json::from_value(serde_json::json!({ "TableName": TABLE })).unwrap();
         let expiry = serde_json::to_value(embedded.database().describe_time_to_live(request).unwrap()).unwrap();
         assert_eq!(expiry["TimeToLiveDescription"]["TimeToLiveStatus"], "ENABLED");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use avain_domain::Failure;
-use avain_domain::ports::{BankChannel, Blobs, Clock, Identity, Random, Store, Tokens};
+use avain_domain::ports::{BankChannel, Blobs, Clock, Gateway, Identity, Random, Store, Tokens};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
 
@@ -24,6 +24,8 @@ pub enum Need {
     Blobs,
     /// The banks.
     Banks,
+    /// The API keys that are let in.
+    Gateway,
 }
 
 /// The ports. One that is not needed is not there.
@@ -38,6 +40,7 @@ pub struct Deps {
     sealer: Option<Arc<Sealer>>,
     blobs: Option<Arc<dyn Blobs>>,
     banks: Option<Arc<dyn BankChannel>>,
+    gateway: Option<Arc<dyn Gateway>>,
 }
 
 /// A builder method and the accessor for each port.
@@ -80,6 +83,7 @@ ports! {
     sealer, with_sealer: Sealer, Sealer;
     blobs, with_blobs: dyn Blobs, Blobs;
     banks, with_banks: dyn BankChannel, Banks;
+    gateway, with_gateway: dyn Gateway, Gateway;
 }
 
 impl Deps {

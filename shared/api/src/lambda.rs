@@ -2,9 +2,8 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use avain_domain::Failure;
 use bytes::Bytes;
 use http::{Request, Response};
 use lambda_http::request::RequestContext;
@@ -12,11 +11,8 @@ use lambda_http::{Body, Error, RequestExt, service_fn};
 use tracing::Instrument;
 
 use crate::deps::Deps;
+use crate::metrics;
 use crate::operations::Operation;
-use crate::ws_channel::errors;
-
-/// Target of the event that measures a request. Its fields are metrics where they begin with a capital letter.
-pub const METRICS: &str = "avain::metrics";
 
 type Handled = Pin<Box<dyn Future<Output = Result<Response<Body>, Error>> + Send>>;
 type Handler = Box<dyn Fn(Request<Body>) -> Handled + Send>;
@@ -42,7 +38,7 @@ async fn handle(operation: &'static Operation, deps: &Deps, event: Request<Body>
         let request_id = event.lambda_context_ref().map(|context| context.request_id.clone()).unwrap_or_default();
         let request = without_stage(event).map(|body| Bytes::copy_from_slice(&body));
         let outcome = crate::run(operation, deps, &request_id, &request).await;
-        measure(operation, begun.elapsed(), &outcome);
+        metrics::measure(operation, request.uri().path(), begun.elapsed(), &outcome);
         crate::respond(operation, &request_id, outcome)
     };
     answered.instrument(span).await.map(|body| match String::from_utf8(body.to_vec()) {
@@ -57,27 +53,6 @@ fn correlation_id(event: &Request<Body>) -> Option<String> {
         RequestContext::ApiGatewayV1(context) => context.request_id.clone(),
         _ => None,
     }
-}
-
-/// One event for each request: milliseconds, which of the three outcomes it had, and what the bank said no with. Failed is
-/// what is answered 5xx: ours, or the bank's.
-fn measure(operation: &Operation, latency: Duration, outcome: &Result<Bytes, Failure>) {
-    let failed = outcome.as_ref().is_err_and(|failure| errors::reply(operation, failure).status >= 500);
-    let bank_code = match outcome {
-        Err(Failure::BankRefused { code, .. }) => Some(code.as_str()),
-        _ => None,
-    };
-    tracing::info!(
-        target: METRICS,
-        operation = operation.name,
-        Latency = (latency.as_secs_f64() * 1e6).round() / 1e3,
-        Success = u8::from(outcome.is_ok()),
-        Refused = u8::from(outcome.is_err() && !failed),
-        Failed = u8::from(failed),
-        BankRefused = u8::from(bank_code.is_some()),
-        bank_code,
-        "measured"
-    );
 }
 
 /// The path as the client wrote it: API Gateway's stage is no part of it.

@@ -59,7 +59,7 @@ pub const REGISTER: Operation = Operation {
     path: "/v2/account/{Email}/{Mode}",
     access: Access::Anyone,
     success: 201,
-    needs: &[Need::Store, Need::Identity, Need::ServiceKeys],
+    needs: &[Need::Store, Need::Identity, Need::ServiceKeys, Need::Gateway],
     run: account::register,
 };
 

@@ -28,7 +28,10 @@ fn conditions() -> Vec<(&'static str, Failure)> {
         ("no such bank here", Failure::UnknownBank),
         ("the password is too weak (the challenge is spent)", Failure::WeakPassword),
         ("wrong password, unknown user, or a challenge that is not good for this login", Failure::WrongCredentials),
-        ("too many failures: nothing is looked at until then", Failure::AttemptLimit { retry_after: 2 }),
+        (
+            "too many failures, or too many codes asked for: nothing is looked at until then",
+            Failure::AttemptLimit { retry_after: 2 },
+        ),
         ("wrong code (a try is spent)", Failure::WrongCode),
         ("the code is over ten minutes old or was tried five times", Failure::CodeExpired),
         ("the second factor's session was used, has expired, or is another login's", Failure::NoSession),

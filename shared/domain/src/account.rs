@@ -2,7 +2,7 @@
 
 use crate::names::{Login, Mode};
 use crate::organisations;
-use crate::ports::{Identity, NewUser, Store};
+use crate::ports::{Gateway, Identity, NewUser, Store};
 use crate::records::{Account, Export, Key, ModeRecord, Organisation, Record, Stored, Write};
 use crate::service_keys::ServiceKeys;
 use crate::session::{ChallengeAnswer, Holdings, spend_challenge};
@@ -26,6 +26,7 @@ pub async fn register(
     context: Context<'_>,
     store: &dyn Store,
     identity: &dyn Identity,
+    gateway: &dyn Gateway,
     keys: &ServiceKeys,
     answer: ChallengeAnswer<'_>,
     registration: Registration<'_>,
@@ -41,7 +42,7 @@ pub async fn register(
     if before.mode.is_some() {
         return Err(Failure::Exists(failure::ACCOUNT_EXISTS));
     }
-    let (place, mut writes) = place(context, store, login, before.account, &registration).await?;
+    let (place, mut writes) = place(context, store, gateway, login, before.account, &registration).await?;
     let user = NewUser {
         login,
         password: &password,
@@ -50,7 +51,8 @@ pub async fn register(
         organisation: &place.account.organisation,
         owner: place.account.owner,
     };
-    // The pool first: a user without a record is nobody, and registering again replaces it.
+    // The gateway has the key by now, then the pool: a key or a user without a record is nobody's, and registering again
+    // makes another key and replaces the user.
     identity.sign_up(user).await?;
     let mode = ModeRecord {
         login: login.clone(),
@@ -74,6 +76,7 @@ struct Place {
 async fn place(
     context: Context<'_>,
     store: &dyn Store,
+    gateway: &dyn Gateway,
     login: &Login,
     account: Option<Account>,
     registration: &Registration<'_>,
@@ -88,7 +91,7 @@ async fn place(
         (_, Some(_)) => Err(invalid_key()),
         (Mode::Admin, None) if api_key == "0" => {
             let (organisation, api_key, mut writes) =
-                organisations::create(context, registration.company, &login.email);
+                organisations::create(context, gateway, registration.company, &login.email).await?;
             let account = account_of(context, login, &organisation, &api_key, registration);
             writes.push(Write::Insert(Record::Account(account.clone())));
             Ok((Place { account, api_key }, writes))

@@ -107,7 +107,9 @@ pub async fn enrol(
     let user = BankUser { bank, user_id: request.user_id, certificate: &certificate, key: &key, target_id: None };
     let target_ids = banks.target_ids(user).await.unwrap_or_default();
 
-    let active = BankCertificate { state: CertificateState::Active { certificate, target_ids }, ..pending };
+    // One that cannot be read is kept all the same (its code is spent), and watched as one that ends now.
+    let expires = banks.summary(&certificate).map_or_else(|_| context.now(), |summary| summary.expires);
+    let active = BankCertificate { state: CertificateState::Active { certificate, expires, target_ids }, ..pending };
     let event = tell("completed", Some(("00", "")));
     Ok(share::commit_own(store, caller, bank, vec![Write::Replace(Record::Certificate(active), version), event])
         .await?)

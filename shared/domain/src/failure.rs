@@ -115,10 +115,16 @@ pub enum Failure {
     /// Ours: a dependency failed or throttled. Holds what, for the log.
     #[error("unavailable: {0}")]
     Unavailable(String),
+    /// Ours: the vault failed or throttled; told apart for the alarm, answered alike. Holds what, for the log.
+    #[error("unavailable: {0}")]
+    Vault(String),
     /// Ours: anything else. Holds what, for the log.
     #[error("internal: {0}")]
     Internal(String),
 }
+
+/// Seconds to wait where the user pool says "too many" and not for how long. Its waits go from a second to an hour.
+const POOLS_WAIT: u64 = 60;
 
 /// The text for a mode that is registered already.
 pub(crate) const ACCOUNT_EXISTS: &str = "Account already exists";
@@ -144,6 +150,7 @@ impl From<IdentityError> for Failure {
             IdentityError::WrongCode => Self::WrongCode,
             IdentityError::CodeExpired => Self::CodeExpired,
             IdentityError::NoSession => Self::NoSession,
+            IdentityError::TooMany => Self::AttemptLimit { retry_after: POOLS_WAIT },
             IdentityError::Unavailable(Unavailable(what)) => Self::Unavailable(what),
         }
     }

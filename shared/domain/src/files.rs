@@ -1,8 +1,9 @@
 //! Files to and from the banks (brief 1.4): an upload is at most once, a download is kept before it counts.
 
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
-use crate::names::Bank;
+use crate::names::{Bank, Email, OrganisationId};
 use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
     BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Share, Stored, Upload,
@@ -224,9 +225,15 @@ fn blob_name(caller: &Caller, bank: Bank, request: &DownloadRequest<'_>, bytes: 
 }
 
 fn blob_key(caller: &Caller, blob: &str) -> KeyId {
+    blob_id(caller.organisation(), &caller.login.email, blob)
+}
+
+/// What a kept file is sealed for: account and name.
+#[must_use]
+pub fn blob_id(organisation: &OrganisationId, email: &Email, blob: &str) -> KeyId {
     KeyId {
-        organisation: caller.organisation().clone(),
-        holder: caller.login.email.as_str().to_owned(),
+        organisation: organisation.clone(),
+        holder: email.as_str().to_owned(),
         kind: KeyKind::File,
         id: blob.to_owned(),
     }
@@ -249,6 +256,7 @@ pub fn delete(banks: &dyn BankChannel, caller: &Caller, bank: &str) -> Result<()
 struct Access {
     certificate: BankCertificate,
     der: Vec<u8>,
+    expires: OffsetDateTime,
     key: Secret,
     target_id: Option<String>,
 }
@@ -262,11 +270,12 @@ impl Access {
             (None, Some(share)) => shared(desk.store, &share.record).await?,
             (None, None) => return Err(Failure::NoCertificate),
         };
-        let CertificateState::Active { certificate: der, target_ids } = &stored.record.state else {
+        let CertificateState::Active { certificate: der, expires, target_ids } = &stored.record.state else {
             return Err(Failure::NoCertificate);
         };
         let mut access = Self {
             der: der.clone(),
+            expires: *expires,
             key: desk.sealer.open(&stored.record.key, &key).await?,
             target_id: target_ids.first().cloned(),
             certificate: stored.record,
@@ -280,7 +289,7 @@ impl Access {
     async fn learn_target_ids(&mut self, desk: Desk<'_>, version: u64) -> Result<(), Failure> {
         let target_ids = desk.banks.target_ids(self.user()).await?;
         self.target_id = target_ids.first().cloned();
-        let state = CertificateState::Active { certificate: self.der.clone(), target_ids };
+        let state = CertificateState::Active { certificate: self.der.clone(), expires: self.expires, target_ids };
         let record = Record::Certificate(BankCertificate { state, ..self.certificate.clone() });
         match desk.store.commit(vec![Write::Replace(record, version)]).await {
             // Another request learned them too.

@@ -15,10 +15,12 @@ pub mod pem;
 pub mod pgp;
 pub mod ports;
 pub mod records;
+pub mod rewrap;
 pub mod seal;
 pub mod secret;
 pub mod service_keys;
 pub mod session;
+pub mod watch;
 
 pub use failure::Failure;
 

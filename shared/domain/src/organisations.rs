@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::names::{Email, OrganisationId};
-use crate::ports::{CommitError, Random, Store};
+use crate::ports::{CommitError, Gateway, Random, Store};
 use crate::records::{Account, Agreement, ApiKey, Audited, Key, Organisation, Record, Stored, Write};
 use crate::{Context, Failure, audit};
 
@@ -16,8 +16,14 @@ pub fn api_key_hash(key: &str) -> String {
     format!("{:x}", Sha256::digest(key))
 }
 
-/// A new organisation, its API key in clear, and the writes that keep them.
-pub(crate) fn create(context: Context<'_>, company: &str, owner: &Email) -> (Organisation, String, Vec<Write>) {
+/// A new organisation, its API key in clear, which the gateway knows, and the writes that keep them. Without those the key is
+/// nobody's: each try makes another.
+pub(crate) async fn create(
+    context: Context<'_>,
+    gateway: &dyn Gateway,
+    company: &str,
+    owner: &Email,
+) -> Result<(Organisation, String, Vec<Write>), Failure> {
     let organisation = Organisation {
         id: OrganisationId(context.uuid()),
         name: company.to_owned(),
@@ -26,6 +32,7 @@ pub(crate) fn create(context: Context<'_>, company: &str, owner: &Email) -> (Org
         created: context.now(),
     };
     let key = api_key(context.random);
+    gateway.admit(&organisation.id, &key).await?;
     let record = ApiKey { hash: api_key_hash(&key), organisation: organisation.id.clone() };
     let records = [
         Record::Organisation(organisation.clone()),
@@ -33,7 +40,7 @@ pub(crate) fn create(context: Context<'_>, company: &str, owner: &Email) -> (Org
         Record::Audited(Audited { organisation: organisation.id.clone() }),
     ];
     let writes = records.into_iter().map(Write::Insert).collect();
-    (organisation, key, writes)
+    Ok((organisation, key, writes))
 }
 
 /// The organisation of an API key.

@@ -40,7 +40,18 @@ pub enum CommitError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The records. Reads are strongly consistent.
+/// The end of a bank certificate, as the store finds it by time. Names nobody: an organisation, not its account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expiring {
+    /// Whose certificate.
+    pub organisation: OrganisationId,
+    /// At which bank.
+    pub bank: Bank,
+    /// The end of its validity.
+    pub expires: OffsetDateTime,
+}
+
+/// The records. Reads are strongly consistent, but for [`Store::expiring`].
 #[async_trait]
 pub trait Store: Send + Sync {
     /// An account's own partition in one query: the account, its modes, certificates, shares and PGP keys.
@@ -48,7 +59,9 @@ pub trait Store: Send + Sync {
     /// The records with these keys (at most 100) in one read; those absent are left out.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable>;
     /// A stretch of records that lie in the order of their ids, in one query for each megabyte.
-    async fn stretch(&self, shelf: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable>;
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable>;
+    /// The ends of active bank certificates from one moment to another, both included; a change of a moment ago may not show.
+    async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable>;
     /// All of the writes (at most 100, an event counting twice; no two on one key), or none.
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError>;
 }
@@ -80,9 +93,29 @@ pub struct DataKey {
     pub wrapped: Vec<u8>,
 }
 
+/// Versions of the vault's root key (R28). What is sealed names the version of its day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyVersions {
+    /// What is sealed now gets this one.
+    pub current: u32,
+    /// A key that was sealed under a lower one does not open.
+    pub minimum: u32,
+}
+
+impl Default for KeyVersions {
+    /// The first version, and nothing before it.
+    fn default() -> Self {
+        Self { current: 1, minimum: 1 }
+    }
+}
+
 /// The root of all sealing.
 #[async_trait]
 pub trait Vault: Send + Sync {
+    /// Which versions of the root key there are; as long as it was never changed, the first.
+    fn versions(&self) -> KeyVersions {
+        KeyVersions::default()
+    }
     /// Makes a data key for a context.
     async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable>;
     /// Opens a wrapped data key; any other context than its own fails.
@@ -107,6 +140,9 @@ pub enum IdentityError {
     /// The session of the second factor, or the access token, is unknown, used, expired or another login's.
     #[error("no such session")]
     NoSession,
+    /// The pool hears no more attempts of this user, or sends it no more codes, for some time.
+    #[error("too many attempts")]
+    TooMany,
     /// The pool failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -145,13 +181,33 @@ pub struct TokenSet {
     pub owner: bool,
 }
 
+/// A second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Factor {
+    /// A code by SMS to the verified phone. Every admin has it.
+    Sms,
+    /// The code of an authenticator (RFC 6238: SHA-1, six digits, steps of 30 seconds), good once.
+    Totp,
+}
+
 /// Where a login stands after its right password, or after its second factor.
 pub enum SignIn {
     /// The phone is not verified; its code was sent again.
     VerifyPhone,
-    /// A code was sent by SMS; it is answered with this session.
-    SmsCode {
-        /// Opaque, single use, ten minutes.
+    /// A code is asked for: one that was sent by SMS, or the authenticator's.
+    SecondFactor {
+        /// Which.
+        factor: Factor,
+        /// Goes with the code. Opaque, single use, ten minutes.
+        session: String,
+    },
+    /// The user has several factors and prefers none: one is to be chosen.
+    ChooseFactor {
+        /// Those that there are: at least two.
+        factors: Vec<Factor>,
+        /// Where an SMS would go, all but its last digits hidden; where the pool tells.
+        sms_destination: Option<String>,
+        /// Goes with the choice. Opaque, single use, ten minutes.
         session: String,
     },
     /// The e-mail address is not verified; its code was sent.
@@ -174,8 +230,23 @@ pub trait Identity: Send + Sync {
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError>;
     /// Checks the password and says what comes next: in admin mode a second factor always.
     async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError>;
-    /// Answers the second factor.
-    async fn answer_sms(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError>;
+    /// Answers the second factor that the session is of.
+    async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError>;
+    /// Chooses among several: [`SignIn::SecondFactor`] of the one chosen. An SMS is sent now.
+    async fn choose_factor(&self, login: &Login, session: &str, factor: Factor) -> Result<SignIn, IdentityError>;
+    /// Begins to set up an authenticator for an admin whose login is done, whose access token this is. Gives its secret in
+    /// base32; an earlier authenticator is good until the new one is confirmed.
+    async fn begin_totp(&self, login: &Login, access_token: &str) -> Result<Password, IdentityError>;
+    /// Confirms the authenticator with its first code. SMS stays; say with [`Identity::prefer_factor`] which one a login asks for.
+    async fn confirm_totp(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError>;
+    /// Which factor a login of an admin with a confirmed authenticator asks for: this one, or with `None` the one that is
+    /// chosen each time. Both stay on.
+    async fn prefer_factor(
+        &self,
+        login: &Login,
+        access_token: &str,
+        preferred: Option<Factor>,
+    ) -> Result<(), IdentityError>;
     /// Verifies the e-mail address; the access token must be this login's.
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError>;
     /// Ends all sessions of the login.
@@ -343,4 +414,13 @@ pub trait BankChannel: Send + Sync {
     -> Result<(), BankError>;
     /// What people read in a certificate, DER.
     fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError>;
+}
+
+/// What stands in front of the operations and asks for an API key before any of them runs. It knows keys, not whose they are:
+/// the operation checks that again, against the token.
+#[async_trait]
+pub trait Gateway: Send + Sync {
+    /// Lets calls with this key in (20 to 128 characters, never given here before). After a failure the key may be known
+    /// and of no use: it is not tried again.
+    async fn admit(&self, organisation: &OrganisationId, api_key: &str) -> Result<(), Unavailable>;
 }

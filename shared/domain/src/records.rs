@@ -280,6 +280,8 @@ pub enum CertificateState {
     Active {
         /// X.509, DER.
         certificate: Vec<u8>,
+        /// The end of its validity: by it the watch finds the record.
+        expires: OffsetDateTime,
         /// The bank's folders for this user; empty while the bank has not told them.
         target_ids: Vec<String>,
     },

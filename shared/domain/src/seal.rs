@@ -5,15 +5,20 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use time::{Duration, OffsetDateTime};
 
 use crate::Failure;
-use crate::ports::{Clock, DataKey, KeyContext, Random, Vault};
-use crate::records::KeyId;
+use crate::ports::{Clock, DataKey, KeyContext, Random, Unavailable, Vault};
+use crate::records::{KeyId, KeyKind};
 use crate::secret::Secret;
 
-/// Format of sealed bytes: version, length of the wrapped key (two bytes, big endian), wrapped key, nonce, ciphertext.
-const VERSION: u8 = 1;
+/// Format of sealed bytes: 1, length of the wrapped key (two bytes, big endian), wrapped key, nonce, ciphertext. The root
+/// key has its first version.
+const FIRST: u8 = 1;
+/// The same with the version of the root key (four bytes, big endian) after the 2; only written for later versions, so that
+/// until a root key is changed nothing changes for anybody.
+const VERSIONED: u8 = 2;
 /// How long a data key serves, for sealing and for opening.
 const MAX_AGE: Duration = Duration::minutes(15);
 /// How often a data key seals: far below what random nonces allow (2^32).
@@ -54,38 +59,60 @@ impl Sealer {
         self.seal_under(&key, id, plaintext)
     }
 
-    /// Opens sealed bytes; fails for any identity but the one that they were sealed for.
+    /// Opens sealed bytes; fails for any identity but the one that they were sealed for, and for a key that was sealed under
+    /// a version of the root key below the vault's minimum. (Files are not keys: decision 0008.)
     pub async fn open(&self, id: &KeyId, sealed: &[u8]) -> Result<Secret, Failure> {
         let unreadable = || Failure::Internal("sealed bytes do not open".to_owned());
-        let (wrapped, nonce, ciphertext) = parts(sealed).ok_or_else(unreadable)?;
+        let Parts { version, wrapped, nonce, ciphertext } = parts(sealed).ok_or_else(unreadable)?;
+        let minimum = self.vault.versions().minimum;
+        if version < minimum && id.kind != KeyKind::File {
+            let told = format!("a key is sealed under version {version} of the root key, and {minimum} is the lowest");
+            return Err(Failure::Internal(told));
+        }
         let key = self.opening_key(&context(id), wrapped).await?;
         let mut plaintext = ciphertext.to_vec();
         let length = cipher(&key)?
-            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut plaintext)
+            .open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id, version)), &mut plaintext)
             .map_err(|_| unreadable())?
             .len();
         plaintext.truncate(length);
         Ok(Secret::new(plaintext))
     }
 
-    /// Seals the same again under a fresh data key, which the vault wraps with its root key of today (R28). The plaintext
-    /// stays in here. The fresh data key serves this once.
+    /// Whether sealed bytes name the root key's current version, or one to come. They are not opened for it.
+    #[must_use]
+    pub fn is_current(&self, sealed: &[u8]) -> bool {
+        parts(sealed).is_some_and(|parts| parts.version >= self.vault.versions().current)
+    }
+
+    /// Seals the same again under a fresh data key, which the vault wraps with its root key of today (R28), and opens the
+    /// outcome, with the vault's help, to see that it is the same. The plaintext stays in here. The fresh data key serves
+    /// this once.
     pub async fn rewrap(&self, id: &KeyId, sealed: &[u8]) -> Result<Vec<u8>, Failure> {
         let plaintext = self.open(id, sealed).await?;
-        let key = self.vault.generate(&context(id)).await?;
-        self.seal_under(&key, id, plaintext.expose())
+        let key = self.vault.generate(&context(id)).await.map_err(vault)?;
+        let again = self.seal_under(&key, id, plaintext.expose())?;
+        let opened = self.open(id, &again).await?;
+        verify_slices_are_equal(opened.expose(), plaintext.expose())
+            .map_err(|_| Failure::Internal("what was sealed again opens as something else".to_owned()))?;
+        Ok(again)
     }
 
     fn seal_under(&self, key: &DataKey, id: &KeyId, plaintext: &[u8]) -> Result<Vec<u8>, Failure> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce);
-        let mut sealed = header(&key.wrapped)?;
+        let version = self.vault.versions().current;
+        let mut sealed = header(version, &key.wrapped)?;
         sealed.extend_from_slice(&nonce);
         // Room for the tag: growing would leave a copy of the plaintext behind.
         let mut ciphertext = Vec::with_capacity(plaintext.len() + AES_256_GCM.tag_len());
         ciphertext.extend_from_slice(plaintext);
         cipher(&key.plaintext)?
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(identity(id)), &mut ciphertext)
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(identity(id, version)),
+                &mut ciphertext,
+            )
             .map_err(|_| Failure::Internal("sealing failed".to_owned()))?;
         sealed.append(&mut ciphertext);
         Ok(sealed)
@@ -100,7 +127,7 @@ impl Sealer {
             cached.uses += 1;
             return Ok(cached.key.clone());
         }
-        let key = self.vault.generate(context).await?;
+        let key = self.vault.generate(context).await.map_err(vault)?;
         let mut cache = self.lock();
         cache.remember_opened(context, &key.wrapped, key.plaintext.clone(), now);
         cache.sealing.insert(context.clone(), Cached { key: key.clone(), since: now, uses: 1 });
@@ -114,7 +141,7 @@ impl Sealer {
         {
             return Ok(key.clone());
         }
-        let key = self.vault.open(context, wrapped).await?;
+        let key = self.vault.open(context, wrapped).await.map_err(vault)?;
         self.lock().remember_opened(context, wrapped, key.clone(), now);
         Ok(key)
     }
@@ -135,27 +162,49 @@ impl Cache {
     }
 }
 
+fn vault(Unavailable(what): Unavailable) -> Failure {
+    Failure::Vault(what)
+}
+
 fn context(id: &KeyId) -> KeyContext {
     KeyContext { kind: id.kind, organisation: id.organisation.clone() }
 }
 
-/// Every part with its length before it, so that no two identities have one text.
-fn identity(id: &KeyId) -> Vec<u8> {
+/// Every part with its length before it, so that no two identities have one text; with a version that is not the first, a
+/// part more.
+fn identity(id: &KeyId, version: u32) -> Vec<u8> {
+    let version = (version > 1).then(|| version.to_string());
     let parts = ["avain", &id.organisation.0, &id.holder, id.kind.as_str(), &id.id];
-    parts.iter().flat_map(|part| [part.len().to_string().as_bytes(), b":", part.as_bytes()].concat()).collect()
+    let parts = parts.into_iter().chain(version.as_deref());
+    parts.flat_map(|part| [part.len().to_string().as_bytes(), b":", part.as_bytes()].concat()).collect()
 }
 
-fn header(wrapped: &[u8]) -> Result<Vec<u8>, Failure> {
+fn header(version: u32, wrapped: &[u8]) -> Result<Vec<u8>, Failure> {
     let length = u16::try_from(wrapped.len()).map_err(|_| Failure::Internal("wrapped key too long".to_owned()))?;
-    Ok([&[VERSION], length.to_be_bytes().as_slice(), wrapped].concat())
+    let format = if version > 1 { [&[VERSIONED], version.to_be_bytes().as_slice()].concat() } else { vec![FIRST] };
+    Ok([&format, length.to_be_bytes().as_slice(), wrapped].concat())
 }
 
-fn parts(sealed: &[u8]) -> Option<(&[u8], [u8; NONCE_LEN], &[u8])> {
-    let rest = sealed.strip_prefix(&[VERSION])?;
+struct Parts<'a> {
+    version: u32,
+    wrapped: &'a [u8],
+    nonce: [u8; NONCE_LEN],
+    ciphertext: &'a [u8],
+}
+
+fn parts(sealed: &[u8]) -> Option<Parts<'_>> {
+    let (version, rest) = match sealed.split_first()? {
+        (&FIRST, rest) => (1, rest),
+        (&VERSIONED, rest) => {
+            let (version, rest) = rest.split_first_chunk::<4>()?;
+            (Some(u32::from_be_bytes(*version)).filter(|version| *version > 1)?, rest)
+        }
+        _ => return None,
+    };
     let (length, rest) = rest.split_first_chunk::<2>()?;
     let (wrapped, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
     let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LEN>()?;
-    Some((wrapped, *nonce, ciphertext))
+    Some(Parts { version, wrapped, nonce: *nonce, ciphertext })
 }
 
 fn cipher(key: &Secret) -> Result<LessSafeKey, Failure> {

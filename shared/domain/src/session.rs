@@ -41,14 +41,16 @@ pub async fn login(
         Err(error) => return Err(error.into()),
     };
     match &step {
-        SignIn::VerifyPhone | SignIn::SmsCode { .. } => attempt.take_back(store).await?,
+        // Of a user whose phone is not verified a pool may say so whatever the password was: such an attempt stays counted.
+        SignIn::VerifyPhone => {}
+        SignIn::SecondFactor { .. } | SignIn::ChooseFactor { .. } => attempt.take_back(store).await?,
         SignIn::VerifyEmail { .. } | SignIn::Done(_) => store.commit(passed(context, answer.login, &step)).await?,
     }
     Ok(step)
 }
 
 /// Answers the second factor: one store transaction, one call of the user pool. A wrong code counts as a failed attempt.
-pub async fn answer_sms(
+pub async fn answer_factor(
     context: Context<'_>,
     store: &dyn Store,
     identity: &dyn Identity,
@@ -56,7 +58,7 @@ pub async fn answer_sms(
     session: &str,
     code: &str,
 ) -> Result<SignIn, Failure> {
-    match identity.answer_sms(login, session, code).await {
+    match identity.answer_factor(login, session, code).await {
         Ok(step) => {
             store.commit(passed(context, login, &step)).await?;
             Ok(step)

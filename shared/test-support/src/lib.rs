@@ -1,8 +1,11 @@
-//! What the tests of several crates share: other implementations run as programs, and the folder of reference data.
+//! What the tests of several crates share: other implementations run as programs, an emulator of AWS, and the folder of
+//! reference data.
 //!
 //! Both may be absent on a developer's machine. Then a test says so on standard error, in words that name what did not
 //! run, and ends; with `AVAIN_REQUIRE_PEERS=1` (set in CI) it fails instead.
 
+pub mod ministack;
+pub mod totp;
 pub mod xmlsec;
 
 use std::io::Write as _;

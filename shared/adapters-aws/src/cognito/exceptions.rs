@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use self::Call::{
     AdminDeleteUser, AdminGetUser, AdminInitiateAuth, AdminRespondToAuthChallenge, AdminUserGlobalSignOut,
-    ConfirmSignUp, GetUserAttributeVerificationCode, ResendConfirmationCode, SignUp, VerifyUserAttribute,
+    AssociateSoftwareToken, ConfirmSignUp, GetUserAttributeVerificationCode, ResendConfirmationCode,
+    SetUserMFAPreference, SignUp, VerifySoftwareToken, VerifyUserAttribute,
 };
 use self::Meaning as M;
 use crate::sdk;
@@ -28,9 +29,13 @@ const ROWS: &[Row] = &[
             (ConfirmSignUp, M::WrongCode),
             (AdminRespondToAuthChallenge, M::WrongCode),
             (VerifyUserAttribute, M::WrongCode),
+            (VerifySoftwareToken, M::WrongCode),
         ],
         "",
     ),
+    ("ConcurrentModificationException", &[], "the user was being changed by another call"),
+    // An authenticator's first code is wrong.
+    ("EnableSoftwareTokenMFAException", &[(VerifySoftwareToken, M::WrongCode)], ""),
     (
         "ExpiredCodeException",
         &[
@@ -50,7 +55,17 @@ const ROWS: &[Row] = &[
     ("InvalidSmsRoleAccessPolicyException", &[], "the pool's SMS role may not publish"),
     ("InvalidSmsRoleTrustRelationshipException", &[], "the pool may not assume its SMS role"),
     ("InvalidUserPoolConfigurationException", &[], "the pool's settings contradict each other"),
-    ("LimitExceededException", &[], "a quota of Cognito for this user or the account is used up"),
+    (
+        "LimitExceededException",
+        &[
+            // Codes asked for, and codes tried, by one user within Cognito's time.
+            (ConfirmSignUp, M::TooMany),
+            (ResendConfirmationCode, M::TooMany),
+            (GetUserAttributeVerificationCode, M::TooMany),
+            (VerifyUserAttribute, M::TooMany),
+        ],
+        "a quota of Cognito for the account is used up",
+    ),
     ("MFAMethodNotFoundException", &[], "the pool offers no second factor that this user has"),
     (
         "NotAuthorizedException",
@@ -62,6 +77,9 @@ const ROWS: &[Row] = &[
             (AdminRespondToAuthChallenge, M::NoSession),
             (GetUserAttributeVerificationCode, M::NoSession),
             (VerifyUserAttribute, M::NoSession),
+            (AssociateSoftwareToken, M::NoSession),
+            (VerifySoftwareToken, M::NoSession),
+            (SetUserMFAPreference, M::NoSession),
         ],
         "the pool or its client does not allow the call",
     ),
@@ -70,7 +88,8 @@ const ROWS: &[Row] = &[
     ("PasswordResetRequiredException", &[], "an operator demanded a new password of this user; no operation sets one"),
     ("ResourceNotFoundException", &[], "there is no such pool or client"),
     ("SoftwareTokenMFANotFoundException", &[], "this user has no authenticator"),
-    ("TooManyFailedAttemptsException", &[(ConfirmSignUp, M::CodeExpired)], ""),
+    ("TooManyFailedAttemptsException", &[(ConfirmSignUp, M::TooMany)], ""),
+    // The rate of all calls of a kind in the account and region: no user's doing. The client has tried again by then.
     ("TooManyRequestsException", &[], "Cognito throttled the call"),
     ("UnexpectedLambdaException", &[], "the pool must have no triggers"),
     ("UnsupportedOperationException", &[], "the settings of the pool or its client do not fit"),
@@ -82,6 +101,8 @@ const ROWS: &[Row] = &[
             (AdminRespondToAuthChallenge, M::NoSession),
             (GetUserAttributeVerificationCode, M::NoSession),
             (VerifyUserAttribute, M::NoSession),
+            (VerifySoftwareToken, M::NoSession),
+            (SetUserMFAPreference, M::NoSession),
         ],
         "the user's phone is not verified",
     ),
@@ -96,6 +117,8 @@ const ROWS: &[Row] = &[
             (AdminRespondToAuthChallenge, M::NoSession),
             (GetUserAttributeVerificationCode, M::NoSession),
             (VerifyUserAttribute, M::NoSession),
+            (VerifySoftwareToken, M::NoSession),
+            (SetUserMFAPreference, M::NoSession),
             (AdminUserGlobalSignOut, M::NoUser),
         ],
         "the user was deleted meanwhile",
@@ -122,6 +145,9 @@ pub(super) enum Call {
     GetUserAttributeVerificationCode,
     VerifyUserAttribute,
     AdminUserGlobalSignOut,
+    AssociateSoftwareToken,
+    VerifySoftwareToken,
+    SetUserMFAPreference,
 }
 
 /// What an exception says about the request.
@@ -132,6 +158,7 @@ enum Meaning {
     WrongCode,
     CodeExpired,
     NoSession,
+    TooMany,
     NotConfirmed,
     NoUser,
 }
@@ -184,6 +211,7 @@ impl From<Meaning> for Refusal {
             M::WrongCode => Self::Identity(IdentityError::WrongCode),
             M::CodeExpired => Self::Identity(IdentityError::CodeExpired),
             M::NoSession => Self::Identity(IdentityError::NoSession),
+            M::TooMany => Self::Identity(IdentityError::TooMany),
         }
     }
 }

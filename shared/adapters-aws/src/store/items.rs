@@ -20,6 +20,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
+use super::expiry;
 use super::keys::{PARTITION, Place, SORT};
 
 /// A DynamoDB item.
@@ -40,7 +41,7 @@ pub(super) fn to_item(record: &Record, version: u64, write_id: &str) -> Result<I
         Unavailable(format!("{} / {}: cannot be stored: {fault}", place.partition, place.sort))
     })?;
     let common = Fields(place.attributes()).number("s", SCHEMA).number(VERSION, version).text(WRITE_ID, write_id);
-    Ok(common.0.into_iter().chain(fields.0).collect())
+    Ok(common.0.into_iter().chain(fields.0).chain(expiry::attributes(record)).collect())
 }
 
 /// An item as a record.

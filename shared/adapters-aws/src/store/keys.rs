@@ -95,8 +95,13 @@ fn audited_part(organisation: &OrganisationId) -> u8 {
 
 /// The parts with `#` between them. Some come from a bank and may hold any character: `#` and `%` are percent-encoded
 /// in each, so that different parts never make the same text.
-fn joined(parts: &[&str]) -> String {
+pub(super) fn joined(parts: &[&str]) -> String {
     parts.iter().map(|part| part.replace('%', "%25").replace('#', "%23")).collect::<Vec<_>>().join("#")
+}
+
+/// What [`joined`] was given.
+pub(super) fn parts(text: &str) -> Vec<String> {
+    text.split('#').map(|part| part.replace("%23", "#").replace("%25", "%")).collect()
 }
 
 #[cfg(test)]
@@ -109,5 +114,8 @@ mod tests {
         assert_eq!(joined(&["TL", "A#1"]), "TL#A%231");
         assert_eq!(joined(&["TL%23A", "1"]), "TL%2523A#1");
         assert_eq!(joined(&["TL", ""]), "TL#");
+        for given in [["TL#A", "1"], ["TL%23A", "%"], ["", "%2523#"]] {
+            assert_eq!(parts(&joined(&given)), given);
+        }
     }
 }

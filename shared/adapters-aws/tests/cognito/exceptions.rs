@@ -2,22 +2,25 @@
 
 use avain_adapters_aws::cognito::CognitoIdentity;
 use avain_domain::names::Mode;
-use avain_domain::ports::{Identity, IdentityError};
+use avain_domain::ports::{Factor, Identity, IdentityError};
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
 
 use crate::replay::{Exchange, identity, replayed};
 use crate::shapes::{
-    CODE, PASSWORD, PHONE, Request, SESSION, access_token, confirming, deleting, initiating, log_in, login, reading,
-    register, resending, responding, sending_email_code, signing_out, signing_up, tokens, turning_sms_on, user,
-    verifying_email,
+    CHOICE_SESSION, CODE, PASSWORD, PHONE, Request, SESSION, SMS_SESSION, TOTP_SESSION, access_token, answering_sms,
+    answering_totp, associating, choosing, confirming, deleting, initiating, log_in, login, preferring, reading,
+    register, resending, sending_email_code, signing_out, signing_up, tokens, turning_sms_on, user, verifying_email,
+    verifying_totp,
 };
 
-const EXCEPTIONS: [&str; 35] = [
+const EXCEPTIONS: [&str; 37] = [
     "AliasExistsException",
     "CodeDeliveryFailureException",
     "CodeMismatchException",
+    "ConcurrentModificationException",
+    "EnableSoftwareTokenMFAException",
     "ExpiredCodeException",
     "FeatureUnavailableInTierException",
     "ForbiddenException",
@@ -54,7 +57,7 @@ const EXCEPTIONS: [&str; 35] = [
     "SomethingNewException",
 ];
 
-/// A call, what runs up to it, and the exceptions that do not make the service unavailable. `-` has steps of its own,
+/// A call, after a blank its use where it has several, what runs up to it, and the exceptions that do not make the service unavailable. `-` has steps of its own,
 /// in the other tests.
 struct Case {
     call: &'static str,
@@ -64,10 +67,19 @@ struct Case {
     told: &'static [(&'static str, &'static str)],
 }
 
+impl Case {
+    /// The call's name.
+    fn name(&self) -> &str {
+        self.call.split(' ').next().unwrap()
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn cases() -> Vec<Case> {
     use Mode::{Admin, Data};
     const CODES: (&str, &str) = ("CodeMismatchException", "wrong code");
     const OLD: (&str, &str) = ("ExpiredCodeException", "the code has expired");
+    const LIMIT: (&str, &str) = ("LimitExceededException", "too many attempts");
     const NO_SESSION: [(&str, &str); 3] = [
         ("NotAuthorizedException", "no such session"),
         ("UserNotFoundException", "no such session"),
@@ -105,7 +117,8 @@ fn cases() -> Vec<Case> {
                 CODES,
                 OLD,
                 ("NotAuthorizedException", "the code has expired"),
-                ("TooManyFailedAttemptsException", "the code has expired"),
+                LIMIT,
+                ("TooManyFailedAttemptsException", "too many attempts"),
                 ("UserNotFoundException", "the code has expired"),
             ],
         },
@@ -125,7 +138,7 @@ fn cases() -> Vec<Case> {
             before: vec![initiating(Data).refused("UserNotConfirmedException")],
             request: || resending(Data),
             mode: Data,
-            told: &[("UserNotFoundException", "wrong credentials")],
+            told: &[("UserNotFoundException", "wrong credentials"), LIMIT],
         },
         Case {
             call: "AdminSetUserMFAPreference",
@@ -135,25 +148,66 @@ fn cases() -> Vec<Case> {
             told: &[],
         },
         Case {
-            call: "AdminRespondToAuthChallenge",
+            call: "AdminRespondToAuthChallenge SMS",
             before: vec![],
-            request: responding,
+            request: answering_sms,
             mode: Admin,
             told: &[CODES, OLD, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+        },
+        Case {
+            call: "AdminRespondToAuthChallenge TOTP",
+            before: vec![],
+            request: answering_totp,
+            mode: Admin,
+            told: &[CODES, ("ExpiredCodeException", "wrong code"), NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+        },
+        Case {
+            call: "AdminRespondToAuthChallenge choice",
+            before: vec![],
+            request: || choosing("SMS_MFA"),
+            mode: Admin,
+            told: &[CODES, OLD, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+        },
+        Case {
+            call: "AssociateSoftwareToken",
+            before: vec![],
+            request: associating,
+            mode: Admin,
+            told: &[NO_SESSION[0]],
+        },
+        Case {
+            call: "VerifySoftwareToken",
+            before: vec![],
+            request: verifying_totp,
+            mode: Admin,
+            told: &[
+                CODES,
+                ("EnableSoftwareTokenMFAException", "wrong code"),
+                NO_SESSION[0],
+                NO_SESSION[1],
+                NO_SESSION[2],
+            ],
+        },
+        Case {
+            call: "SetUserMFAPreference",
+            before: vec![],
+            request: || preferring(false, true),
+            mode: Admin,
+            told: &[NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
         },
         Case {
             call: "GetUserAttributeVerificationCode",
             before: vec![initiating(Data).answered(tokens(Data, false))],
             request: || sending_email_code(Data),
             mode: Data,
-            told: &NO_SESSION,
+            told: &[LIMIT, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
         },
         Case {
             call: "VerifyUserAttribute",
             before: vec![],
             request: || verifying_email(Data),
             mode: Data,
-            told: &[CODES, OLD, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
+            told: &[CODES, OLD, LIMIT, NO_SESSION[0], NO_SESSION[1], NO_SESSION[2]],
         },
         Case {
             call: "AdminUserGlobalSignOut",
@@ -171,7 +225,14 @@ async fn operation(identity: CognitoIdentity, call: &str, mode: Mode) -> Result<
     match call {
         "SignUp" | "AdminGetUser" | "AdminDeleteUser" => register(&identity, mode).await,
         "ConfirmSignUp" => identity.confirm_phone(&login, PHONE, CODE).await,
-        "AdminRespondToAuthChallenge" => identity.answer_sms(&login, SESSION, CODE).await.map(drop),
+        "AdminRespondToAuthChallenge SMS" => identity.answer_factor(&login, SMS_SESSION, CODE).await.map(drop),
+        "AdminRespondToAuthChallenge TOTP" => identity.answer_factor(&login, TOTP_SESSION, CODE).await.map(drop),
+        "AdminRespondToAuthChallenge choice" => {
+            identity.choose_factor(&login, CHOICE_SESSION, Factor::Sms).await.map(drop)
+        }
+        "AssociateSoftwareToken" => identity.begin_totp(&login, &access_token(mode)).await.map(drop),
+        "VerifySoftwareToken" => identity.confirm_totp(&login, &access_token(mode), CODE).await,
+        "SetUserMFAPreference" => identity.prefer_factor(&login, &access_token(mode), Some(Factor::Totp)).await,
         "VerifyUserAttribute" => identity.verify_email(&login, &access_token(mode), CODE).await,
         "AdminUserGlobalSignOut" => identity.sign_out(&login).await,
         _ => log_in(&identity, mode).await.map(drop),
@@ -207,7 +268,7 @@ async fn every_exception_of_every_call_has_its_meaning() {
                 assert_eq!(text, meaning, "{} {exception}", case.call);
                 continue;
             }
-            assert!(text.starts_with(&format!("Cognito {}: {exception} (status ", case.call)), "{text}");
+            assert!(text.starts_with(&format!("Cognito {}: {exception} (status ", case.name())), "{text}");
             assert!(text.contains("request 3cd7e3c1-0000-4000-8000-5a2f6e1b7c90"), "{text}");
         }
         for (name, _) in case.told {
@@ -258,7 +319,7 @@ async fn no_connection_and_unreadable_answers_are_nobodys_fault() {
     for case in cases().iter().filter(|case| case.before.is_empty()) {
         let unreachable = identity(StaticReplayClient::new(vec![]));
         let text = operation(unreachable, case.call, case.mode).await.unwrap_err().to_string();
-        assert!(text.starts_with(&format!("Cognito {}: not reached", case.call)), "{text}");
+        assert!(text.starts_with(&format!("Cognito {}: not reached", case.name())), "{text}");
 
         for (status, body) in [(200, "<html>"), (503, "<html>Service Unavailable"), (400, "{}"), (500, "")] {
             let answer = http::Response::builder().status(status).body(SdkBody::from(body)).unwrap();

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
 
+mod authenticators;
 mod exceptions;
 mod keys;
 mod names;

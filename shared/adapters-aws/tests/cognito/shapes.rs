@@ -14,7 +14,14 @@ pub(crate) const PHONE: &str = "+358401234567";
 pub(crate) const API_KEY: &str = "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0";
 pub(crate) const PASSWORD: &str = "Correct-Horse-Battery-9";
 pub(crate) const CODE: &str = "123456";
+/// As Cognito gives it.
 pub(crate) const SESSION: &str = "AYABeC1-y8qooiuysEv0uM4wAqQAHQABAAdTZXJ2aWNl";
+/// The same as callers have it: of an SMS, of an authenticator, of a choice.
+pub(crate) const SMS_SESSION: &str = "s.AYABeC1-y8qooiuysEv0uM4wAqQAHQABAAdTZXJ2aWNl";
+pub(crate) const TOTP_SESSION: &str = "t.AYABeC1-y8qooiuysEv0uM4wAqQAHQABAAdTZXJ2aWNl";
+pub(crate) const CHOICE_SESSION: &str = "c.AYABeC1-y8qooiuysEv0uM4wAqQAHQABAAdTZXJ2aWNl";
+/// An authenticator's secret.
+pub(crate) const SECRET: &str = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
 
 pub(crate) const ADMIN_POOL: &str = "eu-north-1_Admin0001";
 pub(crate) const DATA_POOL: &str = "eu-north-1_Data00002";
@@ -174,15 +181,56 @@ pub(crate) fn initiating(mode: Mode) -> Request {
     Request("AdminInitiateAuth", request)
 }
 
-pub(crate) fn responding() -> Request {
+/// Answers a challenge of an admin's.
+fn responding(challenge: &str, name_of_answer: &str, answer: &str) -> Request {
     let mode = Mode::Admin;
     let request = json!({
-        "UserPoolId": pool(mode), "ClientId": client(mode), "ChallengeName": "SMS_MFA", "Session": SESSION,
+        "UserPoolId": pool(mode), "ClientId": client(mode), "ChallengeName": challenge, "Session": SESSION,
         "ChallengeResponses": {
-            "USERNAME": name(mode), "SMS_MFA_CODE": CODE, "SECRET_HASH": secret_hash(mode)
+            "USERNAME": name(mode), name_of_answer: answer, "SECRET_HASH": secret_hash(mode)
         }
     });
     Request("AdminRespondToAuthChallenge", request)
+}
+
+pub(crate) fn answering_sms() -> Request {
+    responding("SMS_MFA", "SMS_MFA_CODE", CODE)
+}
+
+pub(crate) fn answering_totp() -> Request {
+    responding("SOFTWARE_TOKEN_MFA", "SOFTWARE_TOKEN_MFA_CODE", CODE)
+}
+
+pub(crate) fn choosing(factor: &str) -> Request {
+    responding("SELECT_MFA_TYPE", "ANSWER", factor)
+}
+
+/// A choice of these second factors as the answer to a password.
+pub(crate) fn choice(factors: &str) -> Value {
+    json!({
+        "ChallengeName": "SELECT_MFA_TYPE", "Session": SESSION,
+        "ChallengeParameters": {
+            "MFAS_CAN_CHOOSE": factors, "CODE_DELIVERY_DESTINATION": "+********4567", "USER_ID_FOR_SRP": "x"
+        }
+    })
+}
+
+pub(crate) fn associating() -> Request {
+    Request("AssociateSoftwareToken", json!({ "AccessToken": access_token(Mode::Admin) }))
+}
+
+pub(crate) fn verifying_totp() -> Request {
+    Request("VerifySoftwareToken", json!({ "AccessToken": access_token(Mode::Admin), "UserCode": CODE }))
+}
+
+/// Both factors on; which of them is preferred.
+pub(crate) fn preferring(sms: bool, totp: bool) -> Request {
+    let request = json!({
+        "AccessToken": access_token(Mode::Admin),
+        "SMSMfaSettings": { "Enabled": true, "PreferredMfa": sms },
+        "SoftwareTokenMfaSettings": { "Enabled": true, "PreferredMfa": totp }
+    });
+    Request("SetUserMFAPreference", request)
 }
 
 pub(crate) fn turning_sms_on() -> Request {

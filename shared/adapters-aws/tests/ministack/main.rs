@@ -10,7 +10,6 @@
 
 #[path = "../suite/blobs.rs"]
 mod blobs;
-mod server;
 #[path = "../suite/mod.rs"]
 mod store;
 #[path = "../suite/vault.rs"]
@@ -18,23 +17,26 @@ mod vault;
 
 use std::sync::Arc;
 
+use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
 use avain_adapters_aws::s3::S3Blobs;
 use avain_adapters_aws::store::{DynamoStore, TABLE_PROPERTIES};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::random::SystemRandom;
-use avain_domain::ports::{Blobs, Store, Unavailable, Vault as _};
+use avain_domain::names::OrganisationId;
+use avain_domain::ports::{Blobs, Gateway as _, Store, Unavailable, Vault as _};
 use avain_domain::records::{KeyId, KeyKind};
 use avain_domain::seal::Sealer;
+use avain_test_support::ministack::{self, AccessKey, Ministack};
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{AttributeDefinition, KeySchemaElement};
+use aws_sdk_dynamodb::types::{AttributeDefinition, GlobalSecondaryIndex, KeySchemaElement, Projection};
 use aws_sdk_s3::types::CreateBucketConfiguration;
 use serde_json::Value;
-use server::{AccessKey, Ministack};
 
 /// What the adapters call.
 const VAULT_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 const BLOBS_ACTIONS: [&str; 3] = ["s3:PutObject", "s3:GetObject", "s3:ListBucket"];
+const GATEWAY_ACTIONS: [&str; 2] = ["apigateway:GET", "apigateway:POST"];
 const STORE_ACTIONS: [&str; 6] = [
     "dynamodb:Query",
     "dynamodb:GetItem",
@@ -45,11 +47,12 @@ const STORE_ACTIONS: [&str; 6] = [
 ];
 const TABLE: &str = "records";
 const BUCKET: &str = "files";
+const PLAN: &str = "avain-test";
 
 /// A client of this SDK, for the account's root user or with this access key and secret.
 macro_rules! client {
     ($sdk:ident, $server:expr) => {
-        client!($sdk, $server, &(server::ACCOUNT.to_owned(), "test".to_owned()))
+        client!($sdk, $server, &(ministack::ACCOUNT.to_owned(), "test".to_owned()))
     };
     ($sdk:ident, $server:expr, $user:expr) => {
         $sdk::Client::from_conf(
@@ -155,11 +158,49 @@ async fn the_stores_suite() {
     store::an_account_is_its_own_partition(&*store, "g").await;
     store::large_reads_are_whole(&*store, "h").await;
     store::references_may_hold_any_character(&*store, "i").await;
+    store::certificates_are_found_by_their_end(&*store, "o").await;
     store::a_hundred_at_once(&*store, "j").await;
     store::events_are_counted(Arc::clone(&store), "k").await;
     store::a_count_has_a_limit(&*store, "l").await;
     store::a_stretch_lies_between_two_ids(&*store, "m").await;
     store::long_stretches_are_whole(&*store, "n").await;
+}
+
+/// Keys that are let in are seen in the plan with name and value, and no other plan has them.
+#[tokio::test]
+async fn admitted_keys_are_the_plans() {
+    let Some(server) = Ministack::start() else { return };
+    let root = client!(aws_sdk_apigateway, server);
+    let (mut plans, keys) = (Vec::new(), ["FirstKeyFirstKeyFirstKeyFirstKeyFirstKey", "SecondKeySecondKeySecondKey0"]);
+    for name in ["another", PLAN] {
+        plans.push(root.create_usage_plan().name(name).send().await.unwrap().id.unwrap());
+    }
+    let user = server.user("gateway", &GATEWAY_ACTIONS);
+    let open = |user: &AccessKey| ApiGateway::new(client!(aws_sdk_apigateway, server, user), PLAN.to_owned());
+    let organisation = |number: usize| OrganisationId(format!("organisation-{number}"));
+    let gateway = open(&user);
+    for (number, key) in keys.iter().enumerate() {
+        gateway.admit(&organisation(number), key).await.unwrap();
+    }
+
+    let known = root.get_api_keys().include_values(true).send().await.unwrap().items.unwrap();
+    assert_eq!(known.len(), keys.len());
+    let bound = root.get_usage_plan_keys().usage_plan_id(&plans[1]).send().await.unwrap().items.unwrap();
+    for (number, key) in keys.iter().enumerate() {
+        let known = known.iter().find(|it| it.value() == Some(key)).unwrap();
+        assert_eq!((known.name(), known.enabled()), (Some(organisation(number).0.as_str()), true));
+        assert!(known.customer_id().is_none() && known.description().unwrap_or_default().is_empty());
+        assert!(bound.iter().any(|it| it.id() == known.id() && it.r#type() == Some("API_KEY")));
+    }
+    assert_eq!(bound.len(), keys.len());
+    assert!(root.get_usage_plan_keys().usage_plan_id(&plans[0]).send().await.unwrap().items().is_empty());
+
+    let too_short = gateway.admit(&organisation(2), "short").await.err().unwrap().to_string();
+    assert!(too_short.starts_with("API Gateway CreateApiKey: BadRequestException"), "{too_short}");
+    for (user, code) in strangers(&server, user) {
+        assert_refused(open(&user).admit(&organisation(2), keys[0]).await.err(), code);
+    }
+    assert_eq!(root.get_api_keys().send().await.unwrap().items().len(), keys.len(), "the refused made none");
 }
 
 /// Who is refused, and why: a user with another's secret, one who may do nothing of this, one whom nobody knows.
@@ -199,12 +240,21 @@ async fn new_table(server: &Ministack) {
         let attribute = AttributeDefinition::builder().attribute_name(text(&it["AttributeName"]));
         attribute.attribute_type(it["AttributeType"].as_str().unwrap().into()).build().unwrap()
     });
-    let keys = list("KeySchema").into_iter().map(|it| {
-        let key = KeySchemaElement::builder().attribute_name(text(&it["AttributeName"]));
-        key.key_type(it["KeyType"].as_str().unwrap().into()).build().unwrap()
+    let keys = |of: &Value| {
+        let key = |it: &Value| {
+            let key = KeySchemaElement::builder().attribute_name(text(&it["AttributeName"]));
+            key.key_type(it["KeyType"].as_str().unwrap().into()).build().unwrap()
+        };
+        Some(of["KeySchema"].as_array().unwrap().iter().map(key).collect())
+    };
+    let indexes = list("GlobalSecondaryIndexes").into_iter().map(|it| {
+        let kind = it["Projection"]["ProjectionType"].as_str().unwrap().into();
+        let projection = Projection::builder().projection_type(kind).build();
+        let index = GlobalSecondaryIndex::builder().index_name(text(&it["IndexName"])).set_key_schema(keys(&it));
+        index.projection(projection).build().unwrap()
     });
     let client = client!(aws_sdk_dynamodb, server);
     let request = client.create_table().table_name(TABLE).set_attribute_definitions(Some(attributes.collect()));
-    let request = request.set_key_schema(Some(keys.collect()));
+    let request = request.set_key_schema(keys(&properties)).set_global_secondary_indexes(Some(indexes.collect()));
     request.billing_mode(properties["BillingMode"].as_str().unwrap().into()).send().await.unwrap();
 }

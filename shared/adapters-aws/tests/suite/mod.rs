@@ -4,12 +4,13 @@
 use std::sync::Arc;
 
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
-use avain_domain::ports::{CommitError, Store};
+use avain_domain::ports::{CommitError, Expiring, Store};
 use avain_domain::records::{
-    Actor, Attempts, AuditEvent, Count, Counter, Download, Key, LAST_ID, PgpKey, PgpPurpose, Record, Shelf, Stored,
-    Stretch, Write,
+    Actor, Attempts, AuditEvent, BankCertificate, CertificateState, Count, Counter, Download, Key, KeyId, KeyKind,
+    LAST_ID, PgpKey, PgpPurpose, Record, Shelf, Stored, Stretch, Write,
 };
-use time::OffsetDateTime;
+use time::macros::datetime;
+use time::{Duration, OffsetDateTime};
 
 pub(crate) mod samples;
 
@@ -349,6 +350,64 @@ pub(crate) async fn references_may_hold_any_character(store: &dyn Store, tag: &s
     for download in downloads {
         let found = store.get(&[download.key()]).await.unwrap();
         assert_eq!(found, [Stored { record: download, version: 1 }]);
+    }
+}
+
+/// Certificates are found by the end of their validity, over the borders of months and years and to the second; not while
+/// pending, not once gone, and where a new one replaced them only by the new end.
+pub(crate) async fn certificates_are_found_by_their_end(store: &dyn Store, tag: &str) {
+    let border = datetime!(2027-01-01 00:00 UTC);
+    let (before, after) = (border - Duration::SECOND, border + Duration::days(31));
+    let active = |expires| CertificateState::Active { certificate: vec![1], expires, target_ids: Vec::new() };
+    let certificates = [
+        ("nordea", active(before)),
+        // The same moment, told in another offset.
+        ("simulator", active(border.to_offset(time::macros::offset!(+2)))),
+        ("aktia", active(after)),
+        ("sp", CertificateState::Pending),
+    ];
+    let [nordea, simulator, aktia, pending] =
+        certificates.map(|(bank, state)| certificate(tag, Bank::parse(bank).unwrap(), state));
+    for certificate in [&nordea, &simulator, &aktia, &pending] {
+        store.commit(vec![Write::Insert(Record::Certificate(certificate.clone()))]).await.unwrap();
+    }
+    let found = async |from: OffsetDateTime, until: OffsetDateTime| {
+        let mut found = store.expiring(from, until).await.unwrap();
+        found.retain(|it| it.organisation == organisation(tag));
+        found.sort_by_key(|it| it.expires);
+        found
+    };
+    let as_found = |it: &BankCertificate, expires| Expiring { organisation: organisation(tag), bank: it.bank, expires };
+    let all = [as_found(&nordea, before), as_found(&simulator, border), as_found(&aktia, after)];
+    assert_eq!(found(before - Duration::days(90), after + Duration::days(90)).await, all);
+    assert_eq!(found(before, after).await, all);
+    assert_eq!(found(before + Duration::SECOND, after - Duration::SECOND).await, all[1..2]);
+    assert_eq!(found(before, before).await, all[..1]);
+    assert_eq!(found(border + Duration::SECOND, after - Duration::SECOND).await, []);
+    assert_eq!(found(after, before).await, []);
+
+    let renewed = BankCertificate { state: active(after), ..nordea };
+    store.commit(vec![Write::Replace(Record::Certificate(renewed.clone()), 1)]).await.unwrap();
+    let asked_again = BankCertificate { state: CertificateState::Pending, ..simulator };
+    store.commit(vec![Write::Replace(Record::Certificate(asked_again), 1)]).await.unwrap();
+    store.commit(vec![Write::Delete(Record::Certificate(aktia).key(), 1)]).await.unwrap();
+    assert_eq!(found(before, after).await, [as_found(&renewed, after)]);
+}
+
+fn certificate(tag: &str, bank: Bank, state: CertificateState) -> BankCertificate {
+    BankCertificate {
+        email: email(tag, "owner"),
+        bank,
+        company: "Oy".to_owned(),
+        user_id: "11111111".to_owned(),
+        key: KeyId {
+            organisation: organisation(tag),
+            holder: email(tag, "owner").as_str().to_owned(),
+            kind: KeyKind::Bank,
+            id: format!("{}/1", bank.as_str()),
+        },
+        state,
+        started: OffsetDateTime::UNIX_EPOCH,
     }
 }
 

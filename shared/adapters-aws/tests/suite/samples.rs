@@ -86,9 +86,10 @@ fn keys(tag: &str) -> Vec<Record> {
     let mut records = Vec::new();
     let states = [
         CertificateState::Pending,
-        CertificateState::Active { certificate: every_byte.clone(), target_ids: Vec::new() },
+        CertificateState::Active { certificate: every_byte.clone(), expires: WHOLE, target_ids: Vec::new() },
         CertificateState::Active {
             certificate: Vec::new(),
+            expires: FINE,
             target_ids: vec!["B".to_owned(), "A".to_owned(), "A".to_owned(), String::new()],
         },
     ];

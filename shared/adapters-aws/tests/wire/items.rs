@@ -1,7 +1,7 @@
 //! Items as they lie in the table.
 
 use avain_domain::names::Email;
-use avain_domain::records::{Count, Counter, Key, Trail};
+use avain_domain::records::{CertificateState, Count, Counter, Key, Trail};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -27,6 +27,8 @@ async fn items_lie_where_the_documentation_says() {
             _ => None,
         };
         assert_eq!((number("s"), number("v"), number("ttl")), (Some("1"), Some("1"), expiry), "{:?}", record.key());
+        let text = |name| item.get(name).map(|value| value.as_s().unwrap().clone());
+        assert_eq!((text("GSI1PK"), text("GSI1SK")), index_place(&record), "{:?}", record.key());
     }
 }
 
@@ -41,7 +43,7 @@ async fn spoiled_items_are_unavailable() {
         store.commit(vec![Write::Insert(record.clone())]).await.unwrap();
         let key = record.key();
         let item = raw_of(&client, &record).await;
-        for name in item.keys().filter(|name| !["PK", "SK", "w", "ttl"].contains(&name.as_str())) {
+        for name in item.keys().filter(|name| !["PK", "SK", "GSI1PK", "GSI1SK", "w", "ttl"].contains(&name.as_str())) {
             let mut spoiled = item.clone();
             spoiled.insert(name.clone(), AttributeValue::Null(true));
             put(&client, spoiled.clone()).await;
@@ -126,6 +128,14 @@ async fn raw_of(client: &Client, record: &Record) -> Item {
     let (partition, sort) = place(&record.key());
     let request = client.get_item().table_name(TABLE).key("PK", AttributeValue::S(partition));
     request.key("SK", AttributeValue::S(sort)).send().await.unwrap().item.unwrap()
+}
+
+/// Where a sample must be found by the end of its validity, if it has one.
+fn index_place(record: &Record) -> (Option<String>, Option<String>) {
+    let Record::Certificate(it) = record else { return (None, None) };
+    let CertificateState::Active { expires, .. } = &it.state else { return (None, None) };
+    let time = if expires.nanosecond() == 0 { "2026-11-21T10:00:00Z" } else { "2026-11-21T10:00:00.123456789Z" };
+    (Some("EXPIRES#2026-11".to_owned()), Some(format!("{time}#{}#{}", it.key.organisation.0, it.bank.as_str())))
 }
 
 /// Where the item of a sample must lie.

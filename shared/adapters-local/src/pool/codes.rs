@@ -21,9 +21,38 @@ pub(crate) struct Code {
     nonce: String,
     /// HMAC-SHA256, base64url.
     mac: String,
+    #[serde(flatten)]
+    tries: Tries,
+}
+
+/// How long and how often there may be an answer.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tries {
     /// Unix time in seconds.
     expires: i64,
     tries_left: u8,
+}
+
+impl Tries {
+    pub(crate) fn new(now: OffsetDateTime) -> Self {
+        Self { expires: now.unix_timestamp() + LIFE_SECONDS, tries_left: TRIES }
+    }
+
+    pub(crate) fn are_over(&self, now: OffsetDateTime) -> bool {
+        self.tries_left == 0 || now.unix_timestamp() >= self.expires
+    }
+
+    /// Judges an answer: late, or wrong, which costs a try, or right.
+    pub(crate) fn judge(&mut self, now: OffsetDateTime, right: bool) -> Result<(), IdentityError> {
+        if self.are_over(now) {
+            return Err(IdentityError::CodeExpired);
+        }
+        if !right {
+            self.tries_left -= 1;
+            return Err(IdentityError::WrongCode);
+        }
+        Ok(())
+    }
 }
 
 /// The pool's key for codes.
@@ -47,13 +76,7 @@ impl CodeKey {
         random.fill(&mut nonce);
         let nonce = URL_SAFE_NO_PAD.encode(nonce);
         let mac = hmac::sign(&self.0, &bound(kind, login, &nonce, &text));
-        let code = Code {
-            mac: URL_SAFE_NO_PAD.encode(mac),
-            nonce,
-            expires: now.unix_timestamp() + LIFE_SECONDS,
-            tries_left: TRIES,
-        };
-        (code, text)
+        (Code { mac: URL_SAFE_NO_PAD.encode(mac), nonce, tries: Tries::new(now) }, text)
     }
 
     /// Whether this is the code; a wrong one costs a try. The caller removes a code that was right.
@@ -65,16 +88,9 @@ impl CodeKey {
         given: &str,
         now: OffsetDateTime,
     ) -> Result<(), IdentityError> {
-        if code.tries_left == 0 || now.unix_timestamp() >= code.expires {
-            return Err(IdentityError::CodeExpired);
-        }
         let mac = URL_SAFE_NO_PAD.decode(&code.mac).unwrap_or_default();
         let right = hmac::verify(&self.0, &bound(kind, login, &code.nonce, given), &mac).is_ok();
-        if !right {
-            code.tries_left -= 1;
-            return Err(IdentityError::WrongCode);
-        }
-        Ok(())
+        code.tries.judge(now, right)
     }
 
     /// Checks the code that is there, if any, and removes it if it was right.

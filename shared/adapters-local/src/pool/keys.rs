@@ -3,6 +3,7 @@
 use avain_domain::names::OrganisationId;
 use avain_domain::ports::{KeyContext, Random, Unavailable, Vault};
 use avain_domain::records::KeyKind;
+use avain_domain::rewrap::Outcome;
 use avain_domain::secret::Secret;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::KeySize;
@@ -29,11 +30,20 @@ pub(crate) const SIGNING: PoolKey = PoolKey { name: "token-signing", make: rsa }
 /// 32 random bytes: HMAC of codes.
 pub(crate) const CODES: PoolKey = PoolKey { name: "codes", make: random };
 
+/// 32 random bytes: seals the secrets of authenticators.
+pub(crate) const TOTP: PoolKey = PoolKey { name: "authenticators", make: random };
+
+/// Every key that a pool may have.
+const ALL: [PoolKey; 3] = [SIGNING, CODES, TOTP];
+
 /// A key's document: both parts base64.
 #[derive(Serialize, Deserialize)]
 struct Sealed {
     data_key: String,
     key: String,
+    /// Version of the vault's root key.
+    #[serde(default = "first")]
+    version: u32,
 }
 
 /// Opens a key, or makes it. Where two make it at once, the first to be stored is the key.
@@ -47,10 +57,37 @@ pub(crate) async fn load_or_make(table: &Table, vault: &dyn Vault, key: PoolKey)
     open(vault, key, &document).await
 }
 
+/// Re-wraps the keys that there are under the vault's current root key; what became of each. A key is opened again before
+/// it replaces what was there.
+pub(crate) async fn rewrap(table: &Table, vault: &dyn Vault) -> Result<Vec<Outcome>, Unavailable> {
+    let mut outcomes = Vec::new();
+    for key in ALL {
+        let Some((document, version)) = table.key_with_version(key.name).await? else { continue };
+        let sealed: Sealed = serde_json::from_str(&document).map_err(|_| damaged(key))?;
+        let secret = open(vault, key, &document).await?;
+        outcomes.push(if sealed.version >= vault.versions().current {
+            Outcome::Current
+        } else {
+            let again = seal(vault, key, &secret).await?;
+            if open(vault, key, &again).await?.expose() != secret.expose() {
+                return Err(damaged(key));
+            }
+            let replaced = table.replace_key(key.name, again, version).await?;
+            if replaced { Outcome::Rewrapped } else { Outcome::Conflict }
+        });
+    }
+    Ok(outcomes)
+}
+
+fn first() -> u32 {
+    1
+}
+
 async fn seal(vault: &dyn Vault, key: PoolKey, secret: &Secret) -> Result<String, Unavailable> {
     let data_key = vault.generate(&context()).await?;
     let sealed = Gcm::new(data_key.plaintext.expose())?.seal(&associated(key), secret.expose())?;
-    let document = Sealed { data_key: STANDARD.encode(&data_key.wrapped), key: STANDARD.encode(sealed) };
+    let (data_key, version) = (STANDARD.encode(&data_key.wrapped), vault.versions().current);
+    let document = Sealed { data_key, key: STANDARD.encode(sealed), version };
     serde_json::to_string(&document).map_err(|_| damaged(key))
 }
 

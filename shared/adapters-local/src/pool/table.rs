@@ -57,8 +57,17 @@ impl Table {
 
     /// A key's document.
     pub(crate) async fn key(&self, name: &str) -> Result<Option<String>, Unavailable> {
-        let found = self.get(format!("KEY#{name}")).await?;
-        Ok(found.map(|(document, _)| document))
+        Ok(self.key_with_version(name).await?.map(|(document, _)| document))
+    }
+
+    /// A key's document with its version.
+    pub(crate) async fn key_with_version(&self, name: &str) -> Result<Option<(String, u64)>, Unavailable> {
+        self.get(format!("KEY#{name}")).await
+    }
+
+    /// Puts a key's document in the place of this version; `false` if another is there.
+    pub(crate) async fn replace_key(&self, name: &str, document: String, replaces: u64) -> Result<bool, Unavailable> {
+        self.put(format!("KEY#{name}"), document, Some(replaces)).await
     }
 
     /// Puts a key's document where there is none; `false` if there is one.

@@ -1,11 +1,12 @@
 //! A user as the pool keeps it.
 
 use avain_domain::names::{Email, Login, Mode, OrganisationId};
-use avain_domain::ports::{NewUser, Unavailable};
+use avain_domain::ports::{Factor, NewUser, Unavailable};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::codes::Code;
+use super::codes::{Code, Tries};
+use super::totp::Authenticator;
 use crate::tokens::AccessToken;
 
 /// Longer than a registration lasts, in seconds.
@@ -33,15 +34,49 @@ pub(crate) struct User {
     pub(crate) tokens_valid_from: Option<i64>,
     pub(crate) phone_code: Option<Code>,
     pub(crate) email_code: Option<Code>,
-    pub(crate) second_factor: Option<SecondFactor>,
+    #[serde(default)]
+    pub(crate) waiting: Option<Waiting>,
+    /// The one that logins ask for.
+    #[serde(default)]
+    pub(crate) authenticator: Option<Authenticator>,
+    /// One that was begun: it waits for its first code.
+    #[serde(default)]
+    pub(crate) new_authenticator: Option<Authenticator>,
+    /// Of an authenticator and SMS.
+    #[serde(default)]
+    pub(crate) preferred: Option<Preferred>,
 }
 
-/// A login that waits for its code. A later login takes its place.
+/// A login that waits for its second factor. A later login takes its place.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SecondFactor {
+pub(crate) struct Waiting {
     /// SHA-256 of the session, base64url.
     pub(crate) session: String,
-    pub(crate) code: Code,
+    pub(crate) asked: Asked,
+}
+
+/// What a login waits for.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Asked {
+    Sms(Code),
+    Totp(Tries),
+    Choice(Tries),
+}
+
+/// A factor as it is stored.
+#[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) enum Preferred {
+    Sms,
+    Totp,
+}
+
+impl From<Factor> for Preferred {
+    fn from(factor: Factor) -> Self {
+        match factor {
+            Factor::Sms => Self::Sms,
+            Factor::Totp => Self::Totp,
+        }
+    }
 }
 
 impl User {
@@ -62,7 +97,10 @@ impl User {
             tokens_valid_from: None,
             phone_code: None,
             email_code: None,
-            second_factor: None,
+            waiting: None,
+            authenticator: None,
+            new_authenticator: None,
+            preferred: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "whatever fails in a test's helper fails the test")]
 
+mod authenticators;
 mod blobs;
 mod outbox;
 mod pool;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_domain::names::Mode;
-use avain_domain::ports::{Clock, Identity, IdentityError, SignIn, Tokens};
+use avain_domain::ports::{Clock, Factor, Identity, IdentityError, SignIn, Tokens};
 use avain_domain::secret::Password;
 use dynoxide::Database;
 use time::Duration;
@@ -27,7 +27,7 @@ async fn an_admin_goes_through_every_step() {
 
     let first = session(world.sign_in(&login).await.unwrap());
     let code = world.code(&login, CodeKind::Mfa);
-    let token = access_token(world.pool.answer_sms(&login, &first, &code).await.unwrap());
+    let token = access_token(world.pool.answer_factor(&login, &first, &code).await.unwrap());
     let sent = world.outbox.newest(&login.email, login.mode, CodeKind::Email).unwrap();
     assert_eq!(sent.to, "anna@example.com");
     world.pool.verify_email(&login, &token, &sent.code).await.unwrap();
@@ -49,7 +49,7 @@ async fn data_mode_has_no_second_factor() {
     world.pool.verify_email(&login, &token, &code).await.unwrap();
     assert!(matches!(world.sign_in(&login).await.unwrap(), SignIn::Done(_)));
     assert!(world.outbox.newest(&login.email, login.mode, CodeKind::Mfa).is_none());
-    let answer = world.pool.answer_sms(&login, "any", "123456").await;
+    let answer = world.pool.answer_factor(&login, "any", "123456").await;
     assert!(matches!(answer, Err(IdentityError::NoSession)));
 }
 
@@ -60,7 +60,7 @@ async fn modes_are_separate_users() {
     assert!(matches!(world.sign_in(&data()).await, Err(IdentityError::WrongCredentials)));
     world.sign_up_with(&data(), "Another-Password-Of-Data-1").await.unwrap();
     assert!(matches!(world.sign_in(&data()).await, Err(IdentityError::WrongCredentials)));
-    assert!(matches!(world.sign_in(&admin()).await.unwrap(), SignIn::SmsCode { .. }));
+    assert!(matches!(world.sign_in(&admin()).await.unwrap(), SignIn::SecondFactor { factor: Factor::Sms, .. }));
 }
 
 /// Cognito's user names of these two are the same.
@@ -130,12 +130,12 @@ async fn a_later_login_takes_the_session_of_an_earlier_one() {
     let second = session(world.sign_in(&login).await.unwrap());
     let second_code = world.code(&login, CodeKind::Mfa);
     assert_ne!(first, second);
-    let replaced = world.pool.answer_sms(&login, &first, &first_code).await;
+    let replaced = world.pool.answer_factor(&login, &first, &first_code).await;
     assert!(matches!(replaced, Err(IdentityError::NoSession)));
-    let crossed = world.pool.answer_sms(&login, &second, &first_code).await;
+    let crossed = world.pool.answer_factor(&login, &second, &first_code).await;
     assert!(matches!(crossed, Err(IdentityError::WrongCode)));
-    assert!(matches!(world.pool.answer_sms(&login, &second, &second_code).await.unwrap(), SignIn::Done(_)));
-    let used = world.pool.answer_sms(&login, &second, &second_code).await;
+    assert!(matches!(world.pool.answer_factor(&login, &second, &second_code).await.unwrap(), SignIn::Done(_)));
+    let used = world.pool.answer_factor(&login, &second, &second_code).await;
     assert!(matches!(used, Err(IdentityError::NoSession)));
 }
 
@@ -148,10 +148,10 @@ async fn a_session_is_bound_to_its_login() {
     let session = session(world.sign_in(&login).await.unwrap());
     let code = world.code(&login, CodeKind::Mfa);
     for other in [&bertil, &data(), &support::login("nobody@example.com", Mode::Admin)] {
-        let answer = world.pool.answer_sms(other, &session, &code).await;
+        let answer = world.pool.answer_factor(other, &session, &code).await;
         assert!(matches!(answer, Err(IdentityError::NoSession)));
     }
-    assert!(matches!(world.pool.answer_sms(&login, &session, &code).await.unwrap(), SignIn::Done(_)));
+    assert!(matches!(world.pool.answer_factor(&login, &session, &code).await.unwrap(), SignIn::Done(_)));
 }
 
 #[tokio::test]
@@ -226,7 +226,7 @@ async fn sign_out_revokes_older_tokens_and_open_sessions() {
     let session = session(world.sign_in(&login).await.unwrap());
     let code = world.code(&login, CodeKind::Mfa);
     world.pool.sign_out(&login).await.unwrap();
-    let answer = world.pool.answer_sms(&login, &session, &code).await;
+    let answer = world.pool.answer_factor(&login, &session, &code).await;
     assert!(matches!(answer, Err(IdentityError::NoSession)));
     world.pool.sign_out(&support::login("nobody@example.com", Mode::Data)).await.unwrap();
 }
@@ -254,7 +254,7 @@ async fn users_and_keys_outlive_the_process() {
     let second = open().await;
     assert_eq!(second.pool.tokens().jwks(), jwks);
     assert!(second.pool.tokens().verify(&tokens.id_token, second.clock.now()).await.unwrap().is_some());
-    assert!(matches!(second.pool.answer_sms(&login, &session, &code).await.unwrap(), SignIn::Done(_)));
+    assert!(matches!(second.pool.answer_factor(&login, &session, &code).await.unwrap(), SignIn::Done(_)));
     drop(second);
 
     let wal = std::fs::read(path.with_extension("db-wal")).unwrap_or_default();

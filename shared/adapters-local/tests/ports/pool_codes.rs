@@ -39,7 +39,7 @@ impl Waiting {
     async fn answer(&self, world: &World, code: &str) -> Result<(), IdentityError> {
         match self {
             Self::Phone => world.pool.confirm_phone(&admin(), PHONE, code).await,
-            Self::Mfa(session) => world.pool.answer_sms(&admin(), session, code).await.map(drop),
+            Self::Mfa(session) => world.pool.answer_factor(&admin(), session, code).await.map(drop),
             Self::Email(token) => world.pool.verify_email(&data(), token, code).await,
         }
     }
@@ -97,7 +97,7 @@ async fn codes_of_one_kind_are_none_of_another() {
     let phone_code = world.code(&login, CodeKind::Phone);
     world.pool.confirm_phone(&login, PHONE, &phone_code).await.unwrap();
     let session = session(world.sign_in(&login).await.unwrap());
-    let answer = world.pool.answer_sms(&login, &session, &phone_code).await;
+    let answer = world.pool.answer_factor(&login, &session, &phone_code).await;
     assert!(matches!(answer, Err(IdentityError::WrongCode)));
     let mfa_code = world.code(&login, CodeKind::Mfa);
     let answer = world.pool.confirm_phone(&login, PHONE, &mfa_code).await;

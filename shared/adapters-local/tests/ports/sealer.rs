@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
 use avain_adapters_local::random::SystemRandom;
-use avain_adapters_local::vault::KeyFileVault;
+use avain_adapters_local::vault::{self, KeyFileVault};
 use avain_domain::names::OrganisationId;
-use avain_domain::ports::{DataKey, KeyContext, Unavailable, Vault};
+use avain_domain::ports::{DataKey, KeyContext, KeyVersions, Unavailable, Vault};
 use avain_domain::records::{KeyId, KeyKind};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
@@ -135,7 +135,7 @@ async fn rewrapping_changes_the_data_key_and_nothing_else() {
         world.calls();
         // The data key that sealed them still serves, and is not used for this.
         let again = world.sealer.rewrap(&id(), &sealed).await.unwrap();
-        assert_eq!(world.calls(), 1, "one fresh data key; the old one is in memory");
+        assert_eq!(world.calls(), 2, "one fresh data key, opened again; the old one is in memory");
         assert!(wrapped.insert(wrapped_key(&again)), "round {round}: the same data key");
         assert_eq!(again.len(), sealed.len());
         assert!(!again.windows(13).any(|part| part == b"a private key"));
@@ -145,6 +145,63 @@ async fn rewrapping_changes_the_data_key_and_nothing_else() {
     }
     // What was there before still opens: a rewrap that is not kept loses nothing.
     assert_eq!(world.restarted().open(&id(), &sealed).await.unwrap().expose(), b"a private key");
+}
+
+/// A vault whose first root key is still there, and refused.
+struct Minimum(KeyFileVault);
+
+#[async_trait]
+impl Vault for Minimum {
+    fn versions(&self) -> KeyVersions {
+        KeyVersions { current: 2, minimum: 2 }
+    }
+    async fn generate(&self, context: &KeyContext) -> Result<DataKey, Unavailable> {
+        self.0.generate(context).await
+    }
+    async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable> {
+        self.0.open(context, wrapped).await
+    }
+}
+
+/// R28: bytes carry the version of the root key that they were sealed under; below the minimum no key opens, but a file does.
+#[tokio::test]
+async fn a_key_below_the_minimum_version_does_not_open() {
+    let world = world();
+    let path = world.folder.path().join("root.key");
+    let file = key("org-1", "a@example.com", KeyKind::File, "blob");
+    let first = world.sealer.seal(&id(), b"a private key").await.unwrap();
+    let first_file = world.sealer.seal(&file, b"a statement").await.unwrap();
+    assert!(world.sealer.is_current(&first));
+    vault::add_root_key(&path).unwrap();
+
+    let both = world.restarted();
+    assert!(!both.is_current(&first));
+    assert_eq!(both.open(&id(), &first).await.unwrap().expose(), b"a private key");
+    let second = both.rewrap(&id(), &first).await.unwrap();
+    assert_eq!((first[0], &second[..5]), (1, [2, 0, 0, 0, 2].as_slice()));
+    assert!(both.is_current(&second) && !both.is_current(&second[1..]) && !both.is_current(&[]));
+    assert!(world.sealer.open(&id(), &second).await.is_err(), "the old root key alone does not open the new");
+    // The version is under the seal: no other number opens, not even the one of the format without a number.
+    for version in [[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 3], [1, 0, 0, 2]] {
+        let changed = [&[2], version.as_slice(), &second[5..]].concat();
+        assert!(both.open(&id(), &changed).await.is_err(), "{version:?}");
+    }
+    assert!(both.open(&id(), &[&[1], &second[5..]].concat()).await.is_err());
+    assert!(both.open(&id(), &[&[2, 0, 0, 0, 2], &first[1..]].concat()).await.is_err());
+
+    let minimum = Arc::new(Minimum(KeyFileVault::open(&path).unwrap()));
+    let minimum = Sealer::new(minimum, world.clock.clone(), Arc::new(SystemRandom));
+    let refusal = minimum.open(&id(), &first).await.err().unwrap().to_string();
+    assert!(refusal.contains("version 1 of the root key, and 2 is the lowest"), "{refusal}");
+    assert!(minimum.rewrap(&id(), &first).await.is_err());
+    assert_eq!(minimum.open(&id(), &second).await.unwrap().expose(), b"a private key");
+    assert_eq!(minimum.open(&file, &first_file).await.unwrap().expose(), b"a statement");
+
+    vault::drop_old_root_keys(&path).unwrap();
+    let newest = world.restarted();
+    assert!(newest.open(&id(), &first).await.is_err());
+    assert!(newest.open(&file, &first_file).await.is_err());
+    assert_eq!(newest.open(&id(), &second).await.unwrap().expose(), b"a private key");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::{PasswordCost, PoolParts, UserPool};
 use avain_adapters_local::vault::KeyFileVault;
 use avain_domain::names::{Email, Login, Mode, OrganisationId};
-use avain_domain::ports::{Clock, Identity, IdentityError, NewUser, Random, SignIn, TokenSet};
+use avain_domain::ports::{Clock, Factor, Identity, IdentityError, NewUser, Random, SignIn, TokenSet};
 use avain_domain::secret::Password;
 use aws_lc_rs::digest;
 use dynoxide::Database;
@@ -126,9 +126,9 @@ impl World {
     /// Password, and in admin mode the SMS code.
     pub(crate) async fn through_second_factor(&self, login: &Login) -> SignIn {
         match self.sign_in(login).await.unwrap() {
-            SignIn::SmsCode { session } => {
+            SignIn::SecondFactor { factor: Factor::Sms, session } => {
                 let code = self.code(login, CodeKind::Mfa);
-                self.pool.answer_sms(login, &session, &code).await.unwrap()
+                self.pool.answer_factor(login, &session, &code).await.unwrap()
             }
             other => other,
         }
@@ -156,7 +156,7 @@ pub(crate) fn data() -> Login {
 
 pub(crate) fn session(step: SignIn) -> String {
     match step {
-        SignIn::SmsCode { session } => session,
+        SignIn::SecondFactor { factor: Factor::Sms, session } => session,
         _ => panic!("no SMS code was asked for"),
     }
 }

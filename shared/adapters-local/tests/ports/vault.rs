@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use avain_adapters_local::Error;
-use avain_adapters_local::vault::KeyFileVault;
-use avain_domain::ports::Vault;
+use avain_adapters_local::vault::{self, KeyFileVault};
+use avain_domain::ports::{KeyVersions, Vault};
 use avain_domain::records::KeyKind;
 use tempfile::TempDir;
 
@@ -75,8 +75,46 @@ fn the_root_key_file_is_for_its_owner_only() {
     assert!(KeyFileVault::open(&path).is_ok());
 }
 
+/// A new root key wraps, the old one opens until it is dropped.
+#[tokio::test]
+async fn a_root_key_follows_another() {
+    let (folder, path) = place();
+    let bank = context(KeyKind::Bank, "org-1");
+    let first = KeyFileVault::open(&path).unwrap();
+    assert_eq!(first.versions(), KeyVersions::default());
+    let old = first.generate(&bank).await.unwrap();
+    let line = std::fs::read_to_string(&path).unwrap();
+    vault::add_root_key(&path).unwrap();
+    vault::add_root_key(&path).unwrap();
+
+    let third = KeyFileVault::open(&path).unwrap();
+    assert_eq!(third.versions(), KeyVersions { current: 3, minimum: 1 });
+    let text = std::fs::read_to_string(&path).unwrap();
+    let begins: Vec<&str> = text.lines().map(|line| &line[..17]).collect();
+    assert_eq!(begins, ["avain-root-key 1 ", "avain-root-key 2 ", "avain-root-key 3 "]);
+    assert!(text.starts_with(&line));
+    let new = third.generate(&bank).await.unwrap();
+    assert_eq!(third.open(&bank, &old.wrapped).await.unwrap().expose(), old.plaintext.expose());
+    assert_eq!(third.open(&bank, &new.wrapped).await.unwrap().expose(), new.plaintext.expose());
+    assert!(first.open(&bank, &new.wrapped).await.is_err());
+    for wrapped in [&old.wrapped, &new.wrapped] {
+        assert!(third.open(&context(KeyKind::Bank, "org-2"), wrapped).await.is_err());
+    }
+
+    let newest = KeyFileVault::open_newest(&path).unwrap();
+    assert_eq!(newest.versions(), KeyVersions { current: 3, minimum: 3 });
+    assert!(newest.open(&bank, &old.wrapped).await.is_err());
+    vault::drop_old_root_keys(&path).unwrap();
+    let last = KeyFileVault::open(&path).unwrap();
+    assert_eq!(last.versions(), KeyVersions { current: 3, minimum: 3 });
+    assert!(last.open(&bank, &old.wrapped).await.is_err());
+    assert_eq!(last.open(&bank, &new.wrapped).await.unwrap().expose(), new.plaintext.expose());
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left in the folder");
+}
+
 #[test]
-fn a_root_key_file_is_never_written_again() {
+fn a_root_key_file_is_not_written_again_by_opening() {
     let (_folder, path) = place();
     KeyFileVault::open(&path).unwrap();
     let before = std::fs::read(&path).unwrap();
@@ -92,8 +130,13 @@ fn a_damaged_root_key_file_is_refused_and_kept() {
     let damaged = [
         String::new(),
         good.trim_end().to_owned(),
-        good.replace(" 1 ", " 2 "),
+        good.replace(" 1 ", " 0 "),
+        good.replace(" 1 ", " 01 "),
+        good.replace(" 1 ", " +1 "),
         format!("{good}x"),
+        format!("{good}\n"),
+        format!("{good}{good}"),
+        format!("{}{good}", good.replace(" 1 ", " 2 ")),
         format!("avain-root-key 1 {}\n", "A".repeat(40)),
         "x".repeat(100_000),
     ];

@@ -25,6 +25,7 @@ pub(crate) fn register<'a>(call: &'a Call<'a>) -> Running<'a> {
             call.context(),
             deps.store()?,
             deps.identity()?,
+            deps.gateway()?,
             deps.service_keys()?,
             answer,
             registration,

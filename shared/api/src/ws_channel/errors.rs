@@ -65,7 +65,7 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::BankTimeout => (504, "Bank did not answer in time".to_owned()),
         Failure::BankUnreadable(_) => (502, "Technical error. Failed to parse bank response.".to_owned()),
         Failure::BankSignature(_) => (502, "Bank response signature is not valid".to_owned()),
-        Failure::Unavailable(_) => (503, "Temporarily unavailable".to_owned()),
+        Failure::Unavailable(_) | Failure::Vault(_) => (503, "Temporarily unavailable".to_owned()),
         Failure::Internal(_) => (500, "Internal server processing side error".to_owned()),
     };
     let code = match failure {
@@ -74,7 +74,7 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
     };
     let retry_after = match failure {
         Failure::AttemptLimit { retry_after } => Some(*retry_after),
-        Failure::Unavailable(_) => Some(1),
+        Failure::Unavailable(_) | Failure::Vault(_) => Some(1),
         _ => None,
     };
     Reply { status, code, text, retry_after }

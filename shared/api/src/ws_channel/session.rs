@@ -1,7 +1,7 @@
 //! Challenges, login and logout (brief 1.2, texts 2.10).
 
 use avain_domain::challenge;
-use avain_domain::ports::SignIn;
+use avain_domain::ports::{Factor, SignIn};
 use avain_domain::session::{self, ChallengeAnswer};
 use serde_json::{Value, json};
 
@@ -33,7 +33,8 @@ pub(crate) fn login_mfa<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
         let (login, body, deps) = (call.login()?, call.body()?, call.deps());
         let (session, code) = (body.text("Session")?, body.text("Code")?);
-        let step = session::answer_sms(call.context(), deps.store()?, deps.identity()?, &login, session, code).await?;
+        let step =
+            session::answer_factor(call.context(), deps.store()?, deps.identity()?, &login, session, code).await?;
         Ok(sign_in(&step))
     })
 }
@@ -55,8 +56,20 @@ pub(crate) fn challenge_answer(body: &Body) -> Result<(&str, Option<Vec<u8>>), a
 fn sign_in(step: &SignIn) -> Value {
     match step {
         SignIn::VerifyPhone => success("User authentication failed. Verify phone number with received SMS.", json!({})),
-        SignIn::SmsCode { session } => {
-            success("Give SMS code", json!({ "Session": session, "ChallengeName": "SMS_MFA" }))
+        SignIn::SecondFactor { factor, session } => {
+            let text = match factor {
+                Factor::Sms => "Give SMS code",
+                Factor::Totp => "Give authenticator code",
+            };
+            success(text, json!({ "Session": session, "ChallengeName": mfa_type(*factor) }))
+        }
+        SignIn::ChooseFactor { factors, sms_destination, session } => {
+            let options: Vec<&str> = factors.iter().copied().map(mfa_type).collect();
+            let mut fields = json!({ "Session": session, "ChallengeName": "SELECT_MFA_TYPE", "MfaOptions": options });
+            if let Some(destination) = sms_destination {
+                fields["SmsDestination"] = json!(destination);
+            }
+            success("Select MFA type", fields)
         }
         SignIn::VerifyEmail { access_token } => {
             success("Login OK. Verify email address.", json!({ "AccessToken": access_token }))
@@ -70,6 +83,14 @@ fn sign_in(step: &SignIn) -> Value {
                 "Account": account(tokens.owner),
             }),
         ),
+    }
+}
+
+/// A factor's name in the contract.
+fn mfa_type(factor: Factor) -> &'static str {
+    match factor {
+        Factor::Sms => "SMS_MFA",
+        Factor::Totp => "SOFTWARE_TOKEN_MFA",
     }
 }
 

@@ -81,8 +81,10 @@ pub async fn import(
         Ok(id)
     };
     let key = keep(&signing.key).await?;
+    // The pair is of use while both are.
+    let expires = encryption.iter().map(|pair| pair.expires).fold(signing.expires, OffsetDateTime::min);
     let encryption = match encryption {
-        Some(Pair { certificate, key }) => Some(EncryptionPair { certificate, key: keep(&key).await? }),
+        Some(Pair { certificate, key, .. }) => Some(EncryptionPair { certificate, key: keep(&key).await? }),
         None => None,
     };
     let record = Record::Certificate(BankCertificate {
@@ -91,7 +93,7 @@ pub async fn import(
         company: request.company.to_owned(),
         user_id: request.user_id.to_owned(),
         key,
-        state: CertificateState::Active { certificate: signing.certificate, target_ids: Vec::new() },
+        state: CertificateState::Active { certificate: signing.certificate, expires, target_ids: Vec::new() },
         encryption,
         shared_to: Vec::new(),
         started: context.now(),
@@ -123,6 +125,8 @@ const ENCRYPTION: Words = Words {
 struct Pair {
     /// X.509, DER.
     certificate: Vec<u8>,
+    /// End of its validity.
+    expires: OffsetDateTime,
     /// PKCS#8, DER.
     key: Secret,
 }
@@ -149,7 +153,11 @@ fn read(banks: &dyn BankChannel, words: &Words, given: &PemPair<'_>, now: Offset
         return Err(unusable(format!("{} is not the key of {}!", words.key, words.certificate)));
     }
     let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| Failure::Internal("a key cannot be written".to_owned()))?;
-    Ok(Pair { certificate: block.der.expose().to_vec(), key: Secret::new(pkcs8.as_ref().to_vec()) })
+    Ok(Pair {
+        certificate: block.der.expose().to_vec(),
+        expires: summary.expires,
+        key: Secret::new(pkcs8.as_ref().to_vec()),
+    })
 }
 
 /// The RSA private key in a PEM text; that its parts fit each other is checked.

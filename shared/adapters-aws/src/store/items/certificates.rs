@@ -16,9 +16,11 @@ pub(super) fn certificate(it: &BankCertificate) -> Result<Fields, Fault> {
         .time("started", it.started)?;
     let fields = match &it.state {
         CertificateState::Pending => fields.text("state", "pending"),
-        CertificateState::Active { certificate, target_ids } => {
-            fields.text("state", "active").bytes("certificate", certificate).texts("target_ids", target_ids)
-        }
+        CertificateState::Active { certificate, expires, target_ids } => fields
+            .text("state", "active")
+            .bytes("certificate", certificate)
+            .time("expires", *expires)?
+            .texts("target_ids", target_ids),
     };
     Ok(match &it.encryption {
         Some(pair) => {
@@ -46,9 +48,11 @@ pub(super) fn read_certificate(from: &Reader<'_>) -> Result<BankCertificate, Fau
 fn state(from: &Reader<'_>) -> Result<CertificateState, Fault> {
     Ok(match from.text("state")?.as_str() {
         "pending" => CertificateState::Pending,
-        "active" => {
-            CertificateState::Active { certificate: from.bytes("certificate")?, target_ids: from.texts("target_ids")? }
-        }
+        "active" => CertificateState::Active {
+            certificate: from.bytes("certificate")?,
+            expires: from.time("expires")?,
+            target_ids: from.texts("target_ids")?,
+        },
         _ => return Err(Fault("state is not known".to_owned())),
     })
 }

@@ -1,6 +1,8 @@
 //! ministack, an emulator of AWS, as a process of one test: on loopback, its state in the test's own folder, gone with the
-//! test. With `AUTH=true` it checks the signatures and the
-//! policies of users and roles. `.ci/ministack.txt` has its exact version.
+//! test. With `AUTH=true` it checks the signatures and the policies of users and roles. `.ci/ministack.txt` has its exact
+//! version. It is asked over plain HTTP: whoever wants an AWS SDK brings it.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -9,8 +11,9 @@ use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use avain_test_support::required;
 use tempfile::TempDir;
+
+use crate::{not_run, required};
 
 /// The variable that names the program.
 const PROGRAM: &str = "AVAIN_MINISTACK";
@@ -20,13 +23,13 @@ const ASKED: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Twelve digits are the access key of that account's root user.
-pub(crate) const ACCOUNT: &str = "111122223333";
+pub const ACCOUNT: &str = "111122223333";
 
 /// An access key's id and secret.
-pub(crate) type AccessKey = (String, String);
+pub type AccessKey = (String, String);
 
 /// A running ministack.
-pub(crate) struct Ministack {
+pub struct Ministack {
     child: Child,
     port: u16,
     folder: TempDir,
@@ -35,10 +38,14 @@ pub(crate) struct Ministack {
 impl Ministack {
     /// Starts it and waits until it is ready; `None`, said on standard error, where `AVAIN_MINISTACK` names no program and
     /// `AVAIN_REQUIRE_PEERS` is not 1.
-    pub(crate) fn start() -> Option<Self> {
+    ///
+    /// # Panics
+    /// If it is required and not named, or if what is named does not start or is not ready in time.
+    #[must_use]
+    pub fn start() -> Option<Self> {
         let Some(program) = std::env::var_os(PROGRAM) else {
             assert!(!required(), "{PROGRAM} is not set");
-            avain_test_support::not_run(&format!("the emulator ministack; {PROGRAM} names no program"));
+            not_run(&format!("the emulator ministack; {PROGRAM} names no program"));
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
@@ -65,14 +72,19 @@ impl Ministack {
         Some(server)
     }
 
-    /// Where it answers.
-    pub(crate) fn endpoint(&self) -> String {
+    /// Where it answers: a URL with neither path nor final slash.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
     /// A user who may do these actions and nothing else. ministack checks each of its
     /// signatures, but none of the account's root user, in whose name this is asked.
-    pub(crate) fn user(&self, name: &str, actions: &[&str]) -> AccessKey {
+    ///
+    /// # Panics
+    /// If ministack refuses.
+    #[must_use]
+    pub fn user(&self, name: &str, actions: &[&str]) -> AccessKey {
         let policy = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":["{}"],"Resource":"*"}}]}}"#,
             actions.join(r#"",""#)
