@@ -37,11 +37,12 @@ use serde_json::Value;
 const VAULT_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 const BLOBS_ACTIONS: [&str; 3] = ["s3:PutObject", "s3:GetObject", "s3:ListBucket"];
 const GATEWAY_ACTIONS: [&str; 2] = ["apigateway:GET", "apigateway:POST"];
-const STORE_ACTIONS: [&str; 6] = [
+const STORE_ACTIONS: [&str; 7] = [
     "dynamodb:Query",
     "dynamodb:GetItem",
     "dynamodb:BatchGetItem",
     "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
     "dynamodb:ConditionCheckItem",
 ];

@@ -407,6 +407,8 @@ fn certificate(tag: &str, bank: Bank, state: CertificateState) -> BankCertificat
             id: format!("{}/1", bank.as_str()),
         },
         state,
+        encryption: None,
+        shared_to: Vec::new(),
         started: OffsetDateTime::UNIX_EPOCH,
     }
 }

@@ -197,9 +197,9 @@ async fn without_a_preference_the_factor_is_chosen_in_each_login() {
 
     let chosen = choice().await;
     let sms_session = session(world.pool.choose_factor(&admin(), &chosen, Factor::Sms).await.unwrap());
-    let sent = world.code(&admin(), CodeKind::Mfa);
+    let texted = world.code(&admin(), CodeKind::Mfa);
     assert!(matches!(anna.answer(&sms_session, &anna.code(1)).await, Err(IdentityError::WrongCode)), "SMS was chosen");
-    assert!(matches!(anna.answer(&sms_session, &sent).await.unwrap(), SignIn::Done(_)));
+    assert!(matches!(anna.answer(&sms_session, &texted).await.unwrap(), SignIn::Done(_)));
 
     let late = choice().await;
     world.clock.forward(Duration::seconds(600));
