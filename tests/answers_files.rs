@@ -1,23 +1,18 @@
 //! Answers of ListFiles, UploadFile and DownloadFile, each with what it changes.
 
-use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::process::{Command, Stdio};
-
 use avain::client::Credentials;
 use avain::story::Signer;
 use avain_bank_simulator::{BankKey, Operation};
 use avain_domain::names::Bank;
 use avain_domain::records::{Download, Key, KeyId, KeyKind, Record, UploadState, Write};
-use avain_test_support::{output, peer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use crate::support::Service;
 use crate::support::firm::{Firm, PAYMENT, path_of};
+use crate::support::gpg::Gpg;
 
 const FILE: &str = "/v2/files/simulator/camt.053.001.02/x";
 const NO_SIGNATURE: &str = "No signatures found. File upload requires PGP authorize key detached signature(s).";
@@ -313,43 +308,32 @@ async fn the_largest_upload() {
     firm.upload(&body).await.is(400, "23", "Content processing error. Download feedback.");
 }
 
-/// Another implementation of OpenPGP, with keys in a folder of its own.
-struct Gpg(TempDir);
+/// The banks served here have no deletion: whoever may ask for one is told so, and nothing is sent.
+#[tokio::test]
+async fn deleting_is_refused() {
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "delete").await;
+    let delete = async |path: &str| service.send(Method::DELETE, path, Some(&firm.data), "").await;
+    delete(FILE).await.is(404, "01", "No certificate(s) for this bank,");
+    firm.enrol().await.succeeded(201);
+    let file = firm.first_file().await;
+    let (before, asked) = (firm.records().await, firm.simulator().requests(BankKey::Simulator));
+    delete(&file).await.is(400, "01", "Not offered by this bank");
+    delete(&file.replace("simulator", "nordea")).await.is(403, "01", "No service agreement");
+    delete(&file.replace("simulator", "osuuspankki")).await.is(400, "01", "Invalid parameter bank");
+    delete("/v2/files/simulator/ALL/x").await.is(400, "01", "Invalid parameter(s): FileType");
+    let long = format!("/v2/files/simulator/camt.053.001.02/{}", "x".repeat(33));
+    delete(&long).await.is(400, "01", "Invalid parameter(s): FileReference");
+    let admin = service.send(Method::DELETE, &file, Some(&firm.admin), "").await;
+    admin.is(403, "01", "File deletion not allowed on admin mode, use data account mode");
+    service.send(Method::DELETE, &file, None, "").await.is(401, "01", "Unauthorized");
+    assert_eq!((firm.records().await, firm.simulator().requests(BankKey::Simulator)), (before, asked));
 
-impl Gpg {
-    fn new() -> Option<Self> {
-        peer("gpg").map(|_| {
-            let private = std::fs::Permissions::from_mode(0o700);
-            Self(tempfile::Builder::new().permissions(private).tempdir().unwrap())
-        })
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("gpg");
-        command.args(["--batch", "--quiet", "--pinentry-mode", "loopback", "--passphrase", "", "--homedir"]);
-        command.arg(self.0.path()).args(arguments);
-        command
-    }
-
-    /// Makes a key (algorithm, usage, expiry) and gives its public half.
-    fn key(&self, user: &str, parameters: &[&str]) -> String {
-        let made = output(self.command(&["--quick-generate-key", user]).args(parameters));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        String::from_utf8(output(&mut self.command(&["--armor", "--export", user])).stdout).unwrap()
-    }
-
-    fn sign(&self, user: &str, options: &[&str], bytes: &[u8]) -> String {
-        let mut command = self.command(&["--armor", "--detach-sign", "--local-user", user]);
-        let mut child = command.args(options).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        child.stdin.take().unwrap().write_all(bytes).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success());
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let _ = Command::new("gpgconf").arg("--homedir").arg(self.0.path()).args(["--kill", "all"]).status();
-    }
+    // Without an authorize key data mode is read-only (decision 11).
+    let key = firm.records().await.into_iter().find(|it| matches!(it.record, Record::PgpKey(_))).unwrap();
+    firm.store().commit(vec![Write::Delete(key.record.key(), key.version)]).await.unwrap();
+    let refusal = "No PGP keys. Without a registered authorize key this account is read-only.";
+    delete(&file).await.is(403, "01", refusal);
+    firm.get(&file).await.succeeded(200);
 }

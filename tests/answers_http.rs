@@ -56,11 +56,12 @@ async fn only_listed_methods_are_served_and_a_browser_may_ask_which() {
     let service = Service::start().await;
     let allowed = [
         ("/v2/pgp", "GET, PUT"),
-        ("/v2/certs", "GET"),
-        ("/v2/certs/", "GET"),
-        ("/v2/certs/nordea", "POST"),
+        ("/v2/certs", "GET, POST"),
+        ("/v2/certs/", "GET, POST"),
+        ("/v2/certs/nordea", "DELETE, GET, POST, PUT"),
+        ("/v2/certs/shared/a@b", "DELETE, PUT"),
         ("/v2/files/nordea", "GET, PUT"),
-        ("/v2/files/nordea/camt/1", "GET"),
+        ("/v2/files/nordea/camt/1", "DELETE, GET"),
         ("/v2/session/a@b/admin", "DELETE, GET, POST"),
         ("/v2/session/a@b/admin/mfacode", "PUT"),
         ("/v2/account/a@b/admin", "GET, POST, PUT"),
@@ -180,6 +181,7 @@ fn guarded() -> Vec<(&'static avain_api::Operation, String)> {
         let values = [
             ("{Email}", "guard@example.com"),
             ("{Mode}", "admin"),
+            ("{ExtEmail}", "other@example.com"),
             ("{Bank}", "simulator"),
             ("{FileType}", "camt.053.001.02"),
             ("{FileReference}", "1"),
@@ -275,9 +277,16 @@ async fn in_the_wrong_mode_an_operation_says_which_it_needs() {
     let (admin, data) = person.sessions().await;
     let before = service.account(person.email()).await;
     let texts = json!({
+        "ConfigCerts": "Cert configuration allowed for admin user only",
+        "ShareCerts": "Cert sharing allowed for admin user only",
+        "UnshareCerts": "Cert sharing allowed for admin user only",
+        "ExportCert": "Cert export allowed for admin user only",
         "EnrollCert": "Cert enrollment allowed for admin user only",
+        "ImportCert": "Cert import allowed for admin user only",
+        "RetireCert": "Cert retirement allowed for admin user only",
         "UploadFile": "File uploads not allowed on admin mode, use data account mode",
         "DownloadFile": "File downloads not allowed on admin mode, use data account mode",
+        "DeleteFile": "File deletion not allowed on admin mode, use data account mode",
         "UploadKey": "PGP key upload allowed for admin user only",
     });
     let mut seen = 0;
@@ -327,7 +336,8 @@ fn is_text(table: &str, told: &str) -> bool {
     }
 }
 
-/// One of each kind but those whose code and text are the bank's or the mode's, which are compared elsewhere.
+/// One of each kind but those whose code and text are the bank's, the mode's or of certificates alone, which are compared
+/// elsewhere.
 fn failures() -> Vec<Failure> {
     use Failure::*;
     let all = vec![
@@ -342,6 +352,7 @@ fn failures() -> Vec<Failure> {
         NoSession,
         Unauthorized,
         InvalidApiKey,
+        NotOwner,
         NoAgreement,
         NoSimulator,
         NotFound,
@@ -378,6 +389,12 @@ fn failures() -> Vec<Failure> {
             | NoSimulator
             | NotFound
             | NoCertificate
+            | NotOwner
+            | NoExportKey
+            | ExportDisabled
+            | ReadOnly
+            | Unusable(_)
+            | NotOffered
             | Exists(_)
             | NoSignature
             | SignaturesFailed

@@ -8,7 +8,7 @@ use avain::story::{Signer, credentials};
 use avain_api::Deps;
 use avain_domain::names::Email;
 use avain_domain::ports::{CommitError, Expiring, Store, Unavailable};
-use avain_domain::records::{Key, Stored, Write};
+use avain_domain::records::{Key, Shelf, Stored, Stretch, Write};
 use http::Method;
 use serde_json::json;
 use time::OffsetDateTime;
@@ -39,6 +39,10 @@ impl Store for Frail {
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
         self.store()?.get(keys).await
+    }
+
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
+        self.store()?.stretch(of, stretch).await
     }
 
     async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable> {

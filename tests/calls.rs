@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use avain::client::{ClientError, Credentials, Transport};
+use avain::client::{self, Call, ClientError, Credentials, Transport};
 use avain::machine::Banks;
 use avain::story::{Company, Signer, Story, credentials, payment, text};
 use avain_adapters_local::clock::SystemClock;
@@ -16,21 +16,28 @@ use avain_adapters_local::gateway::NoGateway;
 use avain_adapters_local::outbox::Outbox;
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
-use avain_api::Deps;
-use avain_api::operations::INIT_LOGIN;
+use avain_api::operations::{
+    CONFIG_CERTS, EXPORT_CERT, IMPORT_CERT, INIT_LOGIN, LIST_AUDIT_EVENTS, RETIRE_CERT, SHARE_CERTS, UNSHARE_CERTS,
+};
 use avain_api::route::{Route, find};
+use avain_api::{Deps, Operation};
 use avain_domain::names::{Bank, Email, Login};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
     Factor, FileDescriptor, FileStatus, Identity, IdentityError, KeyContext, NewUser, Random, SignIn, Store,
     Unavailable, Vault,
 };
-use avain_domain::records::{Key, Stored, Write};
+use avain_domain::records::{Key, Shelf, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::{Password, Secret};
 use avain_domain::service_keys::ServiceKeys;
 use bytes::Bytes;
 use http::{Request, Response};
+use pgp::composed::{
+    ArmorOptions, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey, SubkeyParamsBuilder,
+};
+use pgp::crypto::ecc_curve::ECCCurve;
+use serde_json::{Value, json};
 
 use crate::support::OutboxCodes;
 
@@ -66,8 +73,14 @@ async fn calls_per_operation_are_the_golden_ones() {
 
     let inside = Inside { deps, count, lines: Mutex::default() };
     let codes = OutboxCodes::new(outbox);
-    let company = Company::example("count@example.com");
-    play(&Story { transport: &inside, codes: &codes, password_key: &password_key, company }, &inside).await;
+    let client_of = |email: &str| Story {
+        transport: &inside,
+        codes: &codes,
+        password_key: &password_key,
+        company: Company::example(email),
+    };
+    let admin = play(&client_of("count@example.com"), &inside).await;
+    play_certificates(&client_of("count@example.com"), &client_of("other@example.com"), &inside, &admin).await;
 
     let mut table = String::from("operation R W O K I B\n");
     for line in inside.lines.lock().unwrap().iter() {
@@ -80,7 +93,7 @@ async fn calls_per_operation_are_the_golden_ones() {
 }
 
 /// The story, with a name for each call that is to be counted. What a process keeps in memory has been used before.
-async fn play(story: &Story<'_>, inside: &Inside) {
+async fn play(story: &Story<'_>, inside: &Inside) -> Credentials {
     let admin = open(story, inside, "admin", "0").await;
     let signer = Signer::generate("Payments <payments@example.com>").unwrap();
     let key = signer.public_key().unwrap();
@@ -102,6 +115,77 @@ async fn play(story: &Story<'_>, inside: &Inside) {
     inside.named("DownloadFile (first time)", story.download(&data, "simulator", &new[0])).await;
     inside.named("DownloadFile (again)", story.download(&data, "simulator", &new[0])).await;
     inside.named("Logout", story.log_out("data", &data)).await;
+    let trail = Call { operation: &LIST_AUDIT_EVENTS, path: &[], query: "", credentials: Some(&admin), body: None };
+    inside.named("ListAuditEvents", client::call(inside, trail)).await;
+    admin
+}
+
+/// What an account does with its certificate, and one that uses it.
+async fn play_certificates(story: &Story<'_>, other: &Story<'_>, inside: &Inside, admin: &Credentials) {
+    let admins = other.open("admin", &admin.api_key).await.unwrap();
+    let data = other.open("data", &admin.api_key).await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    other.upload_key(&admins, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    let ask = |operation: &'static Operation, who: &Credentials, path: &[&str], query: &str, body: Option<Value>| {
+        let call = Call { operation, path, query, credentials: Some(who), body };
+        let request = client::request(call).unwrap();
+        async move {
+            let answer = inside.send(request).await?;
+            let body: Value = serde_json::from_slice(answer.body()).unwrap();
+            assert_eq!(answer.status().as_u16(), operation.success, "{body}");
+            Ok(body)
+        }
+    };
+    let email = other.company.email.as_str();
+    let share = || ask(&SHARE_CERTS, admin, &[email], "", None);
+    inside.named("ShareCerts", share()).await;
+    inside.named("ListCerts (shared)", other.certificates(&data)).await;
+    inside.named("ListFiles (shared)", other.files(&data, "simulator", "NEW")).await;
+    let file = payment("MSG-2", &other.company.name, time::OffsetDateTime::UNIX_EPOCH);
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    let upload = other.upload(&data, "simulator", "pain.001.001.09", file.as_bytes(), &signature);
+    inside.named("UploadFile (shared)", upload).await;
+    let new = other.files(&data, "simulator", "NEW").await.unwrap();
+    inside.named("DownloadFile (shared, first time)", other.download(&data, "simulator", &new[0])).await;
+    inside.named("UnshareCerts", ask(&UNSHARE_CERTS, admin, &[email], "", None)).await;
+    share().await.unwrap();
+    let enrol = other.enrol(&admins, "simulator", "1000038024", "Demo-Code-2026-0001");
+    inside.named("EnrollCert (in place of a share)", enrol).await;
+    inside.named("RetireCert", ask(&RETIRE_CERT, &admins, &["simulator"], "", None)).await;
+
+    let (certificate, key) = self_signed();
+    let body = json!({
+        "Company": other.company.name, "WsUserId": "1000038024", "Certificate": certificate, "PrivateKey": key,
+    });
+    inside.named("ImportCert", ask(&IMPORT_CERT, &admins, &["simulator"], "", Some(body))).await;
+    let query = format!("?Account={email}");
+    inside.named("RetireCert (another's)", ask(&RETIRE_CERT, admin, &["simulator"], &query, None)).await;
+
+    story.upload_key(admin, &export_key(), "export").await.unwrap();
+    let query = format!("?PgpKeyId={}", story.keys(admin).await.unwrap()[1]);
+    inside.named("ExportCert", ask(&EXPORT_CERT, admin, &["simulator"], &query, None)).await;
+    let body = Some(json!({ "Export": "disabled" }));
+    inside.named("ConfigCerts", ask(&CONFIG_CERTS, admin, &[], "", body)).await;
+}
+
+/// A certificate and its private key, PEM.
+fn self_signed() -> (String, String) {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let mut parameters = rcgen::CertificateParams::default();
+    let now = SystemClock.now();
+    (parameters.not_before, parameters.not_after) = (now - time::Duration::hours(1), now + time::Duration::hours(1));
+    (parameters.self_signed(&key).unwrap().pem(), key.serialize_pem())
+}
+
+/// A public key that can be encrypted to, armored.
+fn export_key() -> String {
+    let mut subkey = SubkeyParamsBuilder::default();
+    subkey.key_type(KeyType::ECDH(ECCCurve::Curve25519Legacy)).can_encrypt(EncryptionCaps::All);
+    let mut key = SecretKeyParamsBuilder::default();
+    key.key_type(KeyType::Ed25519Legacy).can_certify(true).can_sign(true).subkey(subkey.build().unwrap());
+    key.primary_user_id("Export <export@example.com>".to_owned());
+    let key = key.build().unwrap().generate(rand::rngs::OsRng).unwrap();
+    SignedPublicKey::from(key).to_armored_string(ArmorOptions::default()).unwrap()
 }
 
 /// Registers a mode and logs it in; its calls are counted one by one.
@@ -181,6 +265,9 @@ impl Store for Counted<Arc<dyn Store>> {
     async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
         self.count(R).get(keys).await
     }
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
+        self.count(R).stretch(of, stretch).await
+    }
     async fn expiring(
         &self,
         from: time::OffsetDateTime,
@@ -259,6 +346,12 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
     }
     fn check_enrolment(&self, bank: Bank, user_id: &str, code: &str) -> Result<(), &'static str> {
         self.inner.check_enrolment(bank, user_id, code)
+    }
+    fn user_id_fits(&self, bank: Bank, user_id: &str) -> bool {
+        self.inner.user_id_fits(bank, user_id)
+    }
+    fn knows_issuer(&self, bank: Bank, certificate: &[u8]) -> bool {
+        self.inner.knows_issuer(bank, certificate)
     }
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError> {
         self.inner.generate_key(bank)

@@ -4,14 +4,19 @@
 
 mod answers_account;
 mod answers_api_key;
+mod answers_audit;
 mod answers_certificates;
 mod answers_challenge;
+mod answers_export;
 mod answers_files;
 mod answers_http;
+mod answers_import;
 mod answers_keys;
 mod answers_outage;
+mod answers_retire;
 mod answers_second_factor;
 mod answers_session;
+mod answers_sharing;
 mod at_rest;
 mod bank_faults;
 mod calls;

@@ -15,6 +15,7 @@ use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
 use avain_bank_simulator::{BankKey, Config, Environment, Simulator};
+use avain_domain::audit::AuditKey;
 use avain_domain::ports::{Clock, Random};
 use avain_domain::service_keys::ServiceKeys;
 use tokio::net::TcpListener;
@@ -152,6 +153,8 @@ pub struct Machine {
     pub banks: Banks,
     /// The public key that clients encrypt passwords with, PEM.
     pub password_key: String,
+    /// The key that signs the audit trail.
+    pub audit_key: Arc<AuditKey>,
     /// Whether codes may be asked for.
     pub dev: bool,
 }
@@ -175,6 +178,7 @@ impl Machine {
         let (store, sealer) = (directory.store(), directory.sealer());
         let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await?;
         let password_key = service_keys.password_key_pem();
+        let audit_key = Arc::new(AuditKey::open(&*store, &sealer, &*random).await?);
         let deps = Deps::new(clock, random)
             .with_store(store)
             .with_tokens(Arc::new(pool.tokens()))
@@ -184,6 +188,6 @@ impl Machine {
             .with_blobs(directory.blobs()?)
             .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
             .with_gateway(Arc::new(NoGateway));
-        Ok(Self { deps, outbox, banks, password_key, dev })
+        Ok(Self { deps, outbox, banks, password_key, audit_key, dev })
     }
 }

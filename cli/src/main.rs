@@ -4,14 +4,17 @@ use std::io::Write as _;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
-use avain::demo;
 use avain::machine::{self, Machine, Settings, StartError};
 use avain::rewrap;
 use avain::server::Server;
+use avain::{audit, demo};
 use avain_adapters_local::outbox::Message;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 
 /// A company's bank certificates, keys and API credentials in one place, and its files to and from its banks.
 #[derive(Parser)]
@@ -37,9 +40,15 @@ enum Command {
         #[arg(long)]
         dev: bool,
     },
+    /// Seal the audit trail, export it, and check an export
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Put what is sealed under a new root key: once to do it, again with --drop-old to end it
     Rewrap(rewrap::Options),
 }
+
+/// How often the audit trail is sealed.
+const SEALING: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -47,6 +56,7 @@ async fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Demo => play_demo().await,
         Command::Serve { data, listen, dev } => serve(data, &listen, dev).await.map_err(|error| error.to_string()),
+        Command::Audit(command) => return audit::run(command).await,
         Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
     match outcome {
@@ -76,13 +86,30 @@ async fn serve(data: PathBuf, listen: &str, dev: bool) -> Result<(), StartError>
     let mut terminated = signal(SignalKind::terminate())
         .map_err(|source| StartError::Io { what: "cannot listen for signals".to_owned(), source })?;
     announce(&server, &key_path, dev);
+    let (ticker, ticks) = mpsc::channel(1);
+    let sealing = audit::keep_sealing(server.machine.deps.clone(), Arc::clone(&server.machine.audit_key), ticks);
+    let (sealing, ticking) = (tokio::spawn(sealing), tokio::spawn(tick(ticker)));
     tokio::select! {
         () = server.wait() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
     }
     server.finish().await;
+    // A round of sealing under way is waited for.
+    ticking.abort();
+    let _ = sealing.await;
     Ok(())
+}
+
+/// Ticks until nobody listens any more.
+async fn tick(ticker: mpsc::Sender<()>) {
+    let mut interval = tokio::time::interval(SEALING);
+    loop {
+        interval.tick().await;
+        if ticker.send(()).await.is_err() {
+            return;
+        }
+    }
 }
 
 /// Codes in clear are for the person at this machine.

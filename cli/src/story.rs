@@ -1,6 +1,8 @@
 //! The whole story as a client lives it: a company registers, logs in with a second factor, enrols a bank certificate, sends
 //! a PGP-signed payment and fetches the bank's answers. The demo tells it; tests take its steps one by one.
 
+mod certificates;
+mod recipient;
 mod signer;
 
 use async_trait::async_trait;
@@ -13,6 +15,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+pub use certificates::Exported;
+pub use recipient::Recipient;
 pub use signer::Signer;
 
 use crate::client::{self, Call, ClientError, Credentials, Transport};

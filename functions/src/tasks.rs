@@ -1,6 +1,7 @@
 //! The functions that no HTTP call starts: the one table of them, beside the table of operations. Roles, logs, alarms and what
 //! starts them follow from it in the same way.
 
+mod seal_audit;
 mod service_keys;
 mod watch;
 
@@ -32,8 +33,8 @@ pub struct Task {
 pub enum Starts {
     /// CloudFormation, when the stack is made, changed or deleted: the task is a custom resource, and answers for itself.
     Stack,
-    /// The clock, every day at this hour (UTC).
-    Daily(u8),
+    /// The clock, by an expression of EventBridge Scheduler (UTC).
+    Schedule(&'static str),
 }
 
 /// A running task: why it was not done, if it was not.
@@ -49,11 +50,25 @@ pub const SERVICE_KEYS: Task = Task {
 };
 
 /// Tells which bank certificates end soon.
-pub const WATCH: Task =
-    Task { name: "Watch", function: "tasks/watch", starts: Starts::Daily(6), needs: &[Need::Store], run: watch::run };
+pub const WATCH: Task = Task {
+    name: "Watch",
+    function: "tasks/watch",
+    starts: Starts::Schedule("cron(0 6 * * ? *)"),
+    needs: &[Need::Store],
+    run: watch::run,
+};
+
+/// Seals the audit trail: as often as events grow old enough for it ([`HORIZON`](avain_domain::audit::HORIZON)).
+pub const SEAL_AUDIT: Task = Task {
+    name: "SealAudit",
+    function: "tasks/seal_audit",
+    starts: Starts::Schedule("rate(5 minutes)"),
+    needs: &[Need::Store, Need::Sealer],
+    run: seal_audit::run,
+};
 
 /// Every task. A function refers to its own row only.
-pub static ALL: [&Task; 2] = [&SERVICE_KEYS, &WATCH];
+pub static ALL: [&Task; 3] = [&SERVICE_KEYS, &WATCH, &SEAL_AUDIT];
 
 impl Task {
     /// Name of the function's binary and of its event: the last part of [`Task::function`].

@@ -16,8 +16,9 @@ use crate::row::{Row, Started};
 const STAGE: &str = "live";
 
 /// Path parameters of the samples.
-const PARAMETERS: [(&str, &str); 6] = [
+const PARAMETERS: [(&str, &str); 7] = [
     ("Email", "aino@esimerkki.fi"),
+    ("ExtEmail", "eino@esimerkki.fi"),
     ("Mode", "admin"),
     ("Phone", "+358401234567"),
     ("Bank", "simulator"),
@@ -27,18 +28,23 @@ const PARAMETERS: [(&str, &str); 6] = [
 
 /// The operation's sample event.
 pub(crate) fn sample(operation: &'static Operation) -> Value {
-    let names = operation.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
-    let path: Vec<&str> = names.map(parameter).collect();
     let credentials =
         Credentials { id_token: "id-token-of-a-login".into(), api_key: "api-key-of-a-registration".into() };
+    of(operation, &sample_request(operation, &credentials))
+}
+
+/// The request of the operation's sample, with these credentials if it wants any.
+pub(crate) fn sample_request(operation: &'static Operation, credentials: &Credentials) -> Request<Bytes> {
+    let names = operation.path.split('/').filter_map(|it| it.strip_prefix('{')?.strip_suffix('}'));
+    let path: Vec<&str> = names.map(parameter).collect();
     let call = Call {
         operation,
         path: &path,
-        query: if operation.binary() == "list_files" { "?FileType=&Status=NEW" } else { "" },
-        credentials: matches!(operation.access, Access::Token { .. }).then_some(&credentials),
+        query: query(operation.binary()),
+        credentials: matches!(operation.access, Access::Token { .. }).then_some(credentials),
         body: body(operation.binary()),
     };
-    of(operation, &request(call).unwrap())
+    request(call).unwrap()
 }
 
 /// The sample event of a row of either table.
@@ -47,7 +53,7 @@ pub(crate) fn sample_of(row: Row) -> Value {
         Started::ByCall(operation) => sample(operation),
         Started::By(Starts::Stack) => sample_of_stack("Create", "http://127.0.0.1:9/the-answer"),
         // What EventBridge Scheduler sends where the schedule names nothing.
-        Started::By(Starts::Daily(_)) => json!({}),
+        Started::By(Starts::Schedule(_)) => json!({}),
     }
 }
 
@@ -69,6 +75,16 @@ fn parameter(name: &str) -> &'static str {
     found.unwrap_or_else(|| panic!("PARAMETERS has no sample of {name}")).1
 }
 
+/// The query of an operation's sample.
+fn query(binary: &str) -> &'static str {
+    match binary {
+        "list_files" => "?FileType=&Status=NEW",
+        "export_cert" => "?PgpKeyId=0123456789ABCDEF",
+        "list_audit_events" => "?From=2026-05-01&To=2026-05-31&Limit=100",
+        _ => "",
+    }
+}
+
 /// The body of an operation's sample.
 fn body(binary: &str) -> Option<Value> {
     let (challenge, encrypted) = ("challenge-of-init", "cGFzc3dvcmR8fHRpbWVzdGFtcA==");
@@ -84,6 +100,12 @@ fn body(binary: &str) -> Option<Value> {
         "enroll_cert" => {
             json!({ "Code": "Demo-Code-2026-0001", "Company": "Esimerkki Oy", "WsUserId": "1000038023" })
         }
+        "config_certs" => json!({ "Export": "disabled" }),
+        "import_cert" => json!({
+            "Company": "Esimerkki Oy", "WsUserId": "1000038023",
+            "Certificate": "-----BEGIN CERTIFICATE-----\n\n-----END CERTIFICATE-----\n",
+            "PrivateKey": "-----BEGIN PRIVATE KEY-----\n\n-----END PRIVATE KEY-----\n",
+        }),
         "upload_file" => json!({
             "FileContents": "PERvY3VtZW50Lz4=", "FileType": "pain.001.001.09", "FileName": "payment.xml",
             "Signature": "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n",

@@ -60,9 +60,10 @@ fn source(row: Row) -> String {
         Started::ByCall(_) => ("avain_api::operations", "start"),
         Started::By(_) => ("avain_functions::tasks", "start_task"),
     };
+    let used = if ports.is_empty() { start.to_owned() } else { format!("{{ports, {start}}}") };
     format!(
         "//! {}.\n\nuse std::process::ExitCode;\n\nuse {table}::{constant};\n\
-         use avain_functions::{{ports, {start}}};\n\nfn main() -> ExitCode {{\n    {start}(&{constant}, &[{}])\n}}\n",
+         use avain_functions::{used};\n\nfn main() -> ExitCode {{\n    {start}(&{constant}, &[{}])\n}}\n",
         row.name,
         ports.join(", ")
     )

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::random::SystemRandom;
-use avain_domain::names::{Bank, Email, OrganisationId};
+use avain_domain::Context;
+use avain_domain::audit::{self, HORIZON};
+use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Clock;
-use avain_domain::records::{BankCertificate, CertificateState, KeyId, KeyKind, Record, Write};
+use avain_domain::records::{Audited, BankCertificate, CertificateState, Key, KeyId, KeyKind, Record, Write};
 use avain_domain::service_keys::ServiceKeys;
-use avain_functions::tasks::WATCH;
+use avain_functions::tasks::{SEAL_AUDIT, WATCH};
 use axum::Router;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Value, json};
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -139,6 +141,68 @@ async fn the_watch_tells_which_certificates_end_soon_and_whose_not() {
     assert_eq!(lines.last().unwrap()["message"], "done");
 }
 
+/// Sealed once, by the key that the stack had made; then somebody writes an event past the service.
+#[tokio::test]
+async fn the_audit_trail_is_sealed_and_a_changed_one_fails_the_task() {
+    let data = tempfile::tempdir().unwrap();
+    let mut stack = Stack::start(StatusCode::OK).await;
+    let mut keys = service_keys(data.path());
+    stack.asks(&mut keys, "Create").await;
+    keys.stop().await;
+    let made: Vec<_> = open(data.path()).store().get(&[audit_key()]).await.unwrap();
+    assert_eq!(made.len(), 1);
+
+    let organisation = OrganisationId("organisation of aino".to_owned());
+    let store = open(data.path()).store();
+    let audited = Record::Audited(Audited { organisation: organisation.clone() });
+    store.commit(vec![Write::Insert(audited), change(&organisation)]).await.unwrap();
+    store.commit(vec![change(&organisation)]).await.unwrap();
+    drop(store);
+    let (outcome, log) = seal_audit(data.path()).await;
+    assert!(matches!(outcome, Outcome::Answer(_, Value::Null)), "{outcome:?}");
+    let sealed = log.iter().find(|line| line["message"] == "sealed").unwrap();
+    let said = (&sealed["organisation"], &sealed["batches"], &sealed["events"]);
+    assert_eq!(said, (&"organisation of aino".into(), &1.into(), &2.into()));
+    assert_eq!(log.last().unwrap()["message"], "done");
+
+    let (outcome, log) = seal_audit(data.path()).await;
+    assert!(matches!(outcome, Outcome::Answer(..)) && !log.iter().any(|line| line["message"] == "sealed"), "{log:?}");
+
+    let Write::Event(uncounted) = change(&organisation) else { panic!("no event") };
+    open(data.path()).store().commit(vec![Write::Insert(Record::AuditEvent(uncounted))]).await.unwrap();
+    let (outcome, log) = seal_audit(data.path()).await;
+    assert!(matches!(outcome, Outcome::Error(..)), "{outcome:?}");
+    let found = log.iter().find(|line| line["message"] == "the audit trail was changed").unwrap();
+    assert_eq!((&found["level"], &found["organisation"]), (&"ERROR".into(), &"organisation of aino".into()));
+    assert!(log.iter().any(|line| line["message"] == "failed" && line["task"] == "SealAudit"), "{log:?}");
+    assert_eq!(open(data.path()).store().get(&[audit_key()]).await.unwrap(), made);
+}
+
+async fn seal_audit(data: &Path) -> (Outcome, Vec<Value>) {
+    let mut function = Function::start("seal_audit", &[("AVAIN_LOCAL", data.as_os_str())]);
+    let outcome = function.invoke("request", &event::sample_of(Row::of_task(&SEAL_AUDIT)).to_string()).await;
+    let log = function.stop().await;
+    (outcome, log.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+/// Something that was done long enough ago.
+fn change(organisation: &OrganisationId) -> Write {
+    struct Then;
+    impl Clock for Then {
+        fn now(&self) -> OffsetDateTime {
+            SystemClock.now() - 2 * HORIZON
+        }
+    }
+    let context = Context { clock: &Then, random: &SystemRandom, request_id: "request" };
+    let actor = Login { email: Email::parse("aino@example.com").unwrap(), mode: Mode::Admin };
+    audit::completed(context, organisation, &actor, "certificate.share", "nordea")
+}
+
+fn audit_key() -> Key {
+    let (organisation, holder) = (OrganisationId("service".to_owned()), "service".to_owned());
+    Key::SealedKey(KeyId { organisation, holder, kind: KeyKind::Service, id: "audit".to_owned() })
+}
+
 fn service_keys(data: &Path) -> Function {
     Function::start("service_keys", &[("AVAIN_LOCAL", data.as_os_str())])
 }
@@ -170,6 +234,8 @@ async fn keep(data: &Path, certificates: &[(&str, &str, Duration)]) {
                 id: "1".to_owned(),
             },
             state: CertificateState::Active { certificate: vec![1], expires, target_ids: Vec::new() },
+            encryption: None,
+            shared_to: Vec::new(),
             started: SystemClock.now(),
         };
         store.commit(vec![Write::Insert(Record::Certificate(certificate))]).await.unwrap();

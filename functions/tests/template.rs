@@ -87,6 +87,9 @@ const GATEWAY_ANSWERS: &[(&str, Failure)] = &[
 /// Operations that write only when a bank had not told its folders at enrolment, which no counted story contains.
 const WRITES_RARELY: &[&str] = &["ListFiles"];
 
+/// Operations that are not counted, because no bank does what they ask for: they end in a refusal.
+const NEVER_DONE: &[&str] = &["DeleteFile"];
+
 /// The template; written first, if that is asked for.
 static TEMPLATE: LazyLock<String> = LazyLock::new(|| {
     let text = read(FILE);
@@ -113,7 +116,7 @@ fn a_deployment_that_allows_more_or_keeps_less_is_found() {
         ("Action: dynamodb:DeleteItem", "Action: [dynamodb:DeleteItem, dynamodb:PutItem]", "LoginRole"),
         ("Resource: !GetAtt Table.Arn", "Resource: \"*\"", "Resource: *"),
         ("\"ATTEMPTS#*\"", "\"*\"", "LoginRole"),
-        ("kms:EncryptionContext:kind: [bank-key]", "kms:EncryptionContext:kind: [bank-key, file]", "EnrollCertRole"),
+        ("kms:EncryptionContext:kind: [bank-key]", "kms:EncryptionContext:kind: [bank-key, file]", "ExportCertRole"),
         ("Action: cognito-idp:AdminGetUser", "Action: cognito-idp:AdminCreateUser", "RegisterRole"),
         ("                Action: dynamodb:Query", "                NotAction: dynamodb:Query", "NotAction"),
         (
@@ -358,7 +361,7 @@ fn globals(text: &str) -> Vec<String> {
 /// Calls that end-to-end tests counted, and which the role does not allow; and the other way round.
 fn counted_calls(golden: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    for operation in ALL {
+    for operation in ALL.into_iter().filter(|it| !NEVER_DONE.contains(&it.name)) {
         let mut counted = [0; 6];
         for line in golden.lines().filter(|line| line.split(' ').next() == Some(operation.name)) {
             let numbers: Vec<u32> = line.rsplit(' ').take(6).map(|it| it.parse().unwrap()).collect();

@@ -5,7 +5,7 @@ use avain::story::{Signer, Story, payment};
 use avain_bank_simulator::{BankKey, Operation, Simulator};
 use avain_domain::names::{Bank, Email, OrganisationId};
 use avain_domain::ports::Store;
-use avain_domain::records::{CertificateState, Key, Record, Stored, Upload};
+use avain_domain::records::{CertificateState, Key, LAST_ID, Record, Shelf, Stored, Stretch, Upload};
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -53,8 +53,13 @@ impl Payment {
 impl<'a> Firm<'a> {
     /// Opens the account `NAME@example.com`; its user id at a bank will be its name (at most 16 characters).
     pub(crate) async fn open(service: &'a Service, codes: &'a OutboxCodes, name: &str) -> Self {
+        Self::open_under(service, codes, name, "0").await
+    }
+
+    /// Opens an account under another firm's API key.
+    pub(crate) async fn open_under(service: &'a Service, codes: &'a OutboxCodes, name: &str, api_key: &str) -> Self {
         let story = service.story(codes, &format!("{name}@example.com"));
-        let admin = story.open("admin", "0").await.unwrap();
+        let admin = story.open("admin", api_key).await.unwrap();
         let data = story.open("data", &admin.api_key).await.unwrap();
         let signer = Signer::generate("Payments <payments@example.com>").unwrap();
         story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
@@ -81,6 +86,44 @@ impl<'a> Firm<'a> {
     /// EnrollCert.
     pub(crate) async fn enrol_at(&self, bank: &str, body: &Value) -> Answer {
         self.service.send(Method::POST, &format!("/v2/certs/{bank}"), Some(&self.admin), body.to_string()).await
+    }
+
+    /// A request in admin mode.
+    pub(crate) async fn as_admin(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.service.send(method, path, Some(&self.admin), body.to_string()).await
+    }
+
+    /// A request in admin mode without a body.
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {
+        self.service.send(method, path, Some(&self.admin), "").await
+    }
+
+    /// ShareCerts with an account.
+    pub(crate) async fn share_with(&self, email: &str) -> Answer {
+        self.ask(Method::PUT, &format!("/v2/certs/shared/{email}")).await
+    }
+
+    /// UnshareCerts with an account.
+    pub(crate) async fn unshare_with(&self, email: &str) -> Answer {
+        self.ask(Method::DELETE, &format!("/v2/certs/shared/{email}")).await
+    }
+
+    /// Registers an export key; its id.
+    pub(crate) async fn register_export_key(&self, armored: &str) -> String {
+        let before = self.story.keys(&self.admin).await.unwrap();
+        self.story.upload_key(&self.admin, armored, "export").await.unwrap();
+        let after = self.story.keys(&self.admin).await.unwrap();
+        after.into_iter().find(|id| !before.contains(id)).unwrap()
+    }
+
+    /// RetireCert at the simulator.
+    pub(crate) async fn retire(&self) -> Answer {
+        self.ask(Method::DELETE, "/v2/certs/simulator").await
+    }
+
+    /// Its address.
+    pub(crate) fn address(&self) -> &str {
+        &self.story.company.email
     }
 
     /// A GET in data mode.
@@ -128,6 +171,19 @@ impl<'a> Firm<'a> {
             _ => None,
         };
         self.records().await.into_iter().find_map(of).unwrap()
+    }
+
+    /// Completed actions of its organisation's audit trail that begin so, by name: the clock stands still.
+    pub(crate) async fn actions(&self, beginning: &str) -> Vec<String> {
+        let all = Stretch { after: "", before: LAST_ID, newest_first: false, most: 100 };
+        let found = self.store().stretch(&Shelf::AuditEvents(self.organisation().await), all).await.unwrap();
+        let actions = found.into_iter().filter_map(|stored| match stored.record {
+            Record::AuditEvent(event) if event.outcome == "completed" => Some(event.action),
+            _ => None,
+        });
+        let mut actions: Vec<String> = actions.filter(|action| action.starts_with(beginning)).collect();
+        actions.sort();
+        actions
     }
 
     /// State of the certificate at the simulator, and the id of its key.

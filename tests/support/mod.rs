@@ -2,7 +2,9 @@
 //! HTTP, the real embedded store, the simulated banks.
 
 pub(crate) mod firm;
+pub(crate) mod gpg;
 pub(crate) mod lines;
+pub(crate) mod openssl;
 
 pub(crate) mod person;
 
@@ -19,9 +21,11 @@ use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
 use avain_bank_simulator::{Config, Simulator};
-use avain_domain::names::{Email, Mode};
+use avain_domain::Context;
+use avain_domain::names::{Email, Mode, OrganisationId};
+use avain_domain::organisations::set_agreement;
 use avain_domain::ports::Clock;
-use avain_domain::records::{Key, Record, Stored};
+use avain_domain::records::{Agreement, Key, Record, Stored};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::Value;
@@ -136,6 +140,13 @@ impl Service {
     pub(crate) async fn record(&self, key: Key) -> Option<Record> {
         let found = self.server.machine.deps.store().unwrap().get(&[key]).await.unwrap();
         found.into_iter().next().map(|stored| stored.record)
+    }
+
+    /// Changes the service agreement of an organisation with these accounts, as the operator does.
+    pub(crate) async fn agree(&self, id: &OrganisationId, accounts: &[Email], agreement: Agreement) {
+        let deps = &self.server.machine.deps;
+        let context = Context { clock: deps.clock(), random: deps.random(), request_id: "operator" };
+        set_agreement(context, deps.store().unwrap(), id, accounts, agreement).await.unwrap();
     }
 
     /// All that the store has of an account.

@@ -44,6 +44,6 @@ impl Signer {
     }
 }
 
-fn failed(error: &dyn std::fmt::Display) -> ClientError {
+pub(super) fn failed(error: &dyn std::fmt::Display) -> ClientError {
     ClientError::Unexpected(format!("the PGP key: {error}"))
 }

@@ -35,7 +35,6 @@ macro_rules! missing {
 missing!(store identity tokens service_keys sealer blobs banks gateway);
 
 /// Not there.
-#[expect(clippy::unused_async, reason = "as the adapter's")]
 pub(crate) async fn answer_stack(_: &str, _: String) -> Result<(), Unavailable> {
     Err(Unavailable("there are no adapters".to_owned()))
 }

@@ -1,8 +1,9 @@
-//! A custom resource of CloudFormation: opens the service's keys, making them if there are none, and answers with the public
-//! key that passwords are encrypted with. Whatever goes wrong is answered too, because CloudFormation waits.
+//! A custom resource of CloudFormation: opens the service's keys and the audit trail's, making them if there are none, and
+//! answers with the public key that passwords are encrypted with. Whatever goes wrong is answered too, because CloudFormation waits.
 
 use avain_api::Deps;
 use avain_domain::Failure;
+use avain_domain::audit::AuditKey;
 use avain_domain::service_keys::ServiceKeys;
 use serde_json::{Value, json};
 
@@ -44,6 +45,8 @@ pub(super) fn run<'a>(deps: &'a Deps, event: &'a Value) -> Running<'a> {
 }
 
 async fn password_key(deps: &Deps) -> Result<Value, Failure> {
-    let keys = ServiceKeys::open(deps.store()?, deps.sealer()?, deps.random()).await?;
+    let (store, sealer, random) = (deps.store()?, deps.sealer()?, deps.random());
+    let keys = ServiceKeys::open(store, sealer, random).await?;
+    AuditKey::open(store, sealer, random).await?;
     Ok(json!({ "PasswordKey": keys.password_key_pem() }))
 }

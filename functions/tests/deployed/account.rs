@@ -6,6 +6,7 @@ use avain_api::path::percent_decode;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use serde_json::{Value, json};
+use std::fmt::Write as _;
 
 /// The account in which the emulator looks when a call is not signed, as Cognito's SignUp is not; also its root user's
 /// access key.
@@ -121,10 +122,15 @@ impl Account {
     }
 
     async fn query(&self, service: &str, version: &str, parameters: &[(&str, &str)]) -> String {
-        let encode = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
-        let parameters: String = parameters.iter().map(|(name, value)| format!("&{name}={}", encode(value))).collect();
+        let mut body = format!("Version={version}");
+        for (name, value) in parameters {
+            let _ = write!(body, "&{name}=");
+            for byte in value.bytes() {
+                let _ = write!(body, "%{byte:02X}");
+            }
+        }
         let form = ("content-type", "application/x-www-form-urlencoded");
-        let answer = self.send(service, Method::POST, "/", &[form], format!("Version={version}{parameters}")).await;
+        let answer = self.send(service, Method::POST, "/", &[form], body).await;
         String::from_utf8(answer.to_vec()).unwrap()
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Gateway {
 enum Held {
     Nothing,
     Wanted(&'static str),
-    Request(Request<Bytes>),
+    Request(Box<Request<Bytes>>),
 }
 
 impl Gateway {
@@ -39,7 +39,7 @@ impl Gateway {
 
     pub(crate) fn take(&self) -> Request<Bytes> {
         match std::mem::replace(&mut *self.held.lock().unwrap(), Held::Nothing) {
-            Held::Request(request) => request,
+            Held::Request(request) => *request,
             Held::Wanted(operation) => panic!("{operation} was not called"),
             Held::Nothing => panic!("nothing was held"),
         }
@@ -52,7 +52,7 @@ impl Transport for Gateway {
         if let Route::Found(operation) = find(request.method(), request.uri().path()) {
             let mut held = self.held.lock().unwrap();
             if matches!(*held, Held::Wanted(wanted) if wanted == operation.name) {
-                *held = Held::Request(request);
+                *held = Held::Request(Box::new(request));
                 return Err(ClientError::Transport("held".to_owned()));
             }
             self.used.lock().unwrap().insert(operation.name);

@@ -1,6 +1,7 @@
 //! `template.yaml` as the emulator can take it: each function with the code that was built here, and without what the
 //! emulator does not know, which is told.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// A template, and what was left out of it.
@@ -42,7 +43,7 @@ pub(crate) fn render(template: &str, code: impl Fn(&str) -> PathBuf) -> Rendered
             rendered.template += line;
             rendered.template.push('\n');
             if let Some(folder) = folder.as_ref().filter(|_| line == "    Properties:") {
-                rendered.template += &format!("      CodeUri: {}\n", folder.display());
+                let _ = writeln!(rendered.template, "      CodeUri: {}", folder.display());
             }
         }
     }

@@ -1,11 +1,12 @@
 //! The rows of the matrix: each operation in the situations in which it calls other things.
 
-use avain::client::Credentials;
-use avain::story::{Listed, Signer, credentials, payment, text};
+use avain::client::{ClientError, Credentials};
+use avain::story::{Exported, Listed, Recipient, Signer, credentials, payment, text};
 use avain_api::Operation;
 use avain_api::operations::{
-    DOWNLOAD_FILE, ENROLL_CERT, INIT_LOGIN, INIT_REGISTER, LIST_CERTS, LIST_FILES, LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT,
-    REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
+    CONFIG_CERTS, DELETE_FILE, DOWNLOAD_FILE, ENROLL_CERT, EXPORT_CERT, IMPORT_CERT, INIT_LOGIN, INIT_REGISTER,
+    LIST_AUDIT_EVENTS, LIST_CERTS, LIST_FILES, LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT, REGISTER, RETIRE_CERT, SHARE_CERTS,
+    UNSHARE_CERTS, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
 };
 
 use crate::world::{Answer, World};
@@ -19,6 +20,9 @@ pub(crate) struct Firm {
     file: Listed,
     /// Of a colleague: admin mode only, no certificate.
     newcomer: Credentials,
+    /// The firm's export key, and its certificate as it was taken out once.
+    recipient: Recipient,
+    exported: Exported,
 }
 
 const NEWCOMER: &str = "newcomer@example.com";
@@ -36,8 +40,18 @@ impl Firm {
         story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
         story.enrol(&admin, BANK, "1000038023", ENROLMENT_CODE).await.unwrap();
         let file = story.files(&data, BANK, "NEW").await.unwrap().swap_remove(0);
-        let newcomer = world.story(NEWCOMER).open("admin", "0").await.unwrap();
-        Self { email, admin, data, signer, file, newcomer }
+        let newcomer = world.story(NEWCOMER).open("admin", &admin.api_key).await.unwrap();
+        let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
+        story.upload_key(&admin, &recipient.public_key().unwrap(), "export").await.unwrap();
+        let exported = story.export(&admin, BANK, &recipient.fingerprint()).await.unwrap();
+        Self { email, admin, data, signer, file, newcomer, recipient, exported }
+    }
+
+    /// The firm's certificate becomes the colleague's too.
+    async fn import(&self, world: &World) -> Result<(), ClientError> {
+        let key = self.recipient.decrypt(&self.exported.encrypted_key).unwrap();
+        let story = world.story(NEWCOMER);
+        story.import(&self.newcomer, BANK, "1000038023", &self.exported.certificate, &key).await
     }
 }
 
@@ -59,20 +73,31 @@ pub(crate) enum Row {
     LoginMfaFirst,
     Logout,
     ListCerts,
+    ConfigCerts,
+    ShareCerts,
+    UnshareCerts,
+    ExportCert,
     EnrollCert,
+    EnrollShared,
+    ImportCert,
+    RetireCert,
+    RetireAnothers,
     ListFiles,
+    ListFilesShared,
     UploadFile,
     UploadAgain,
     DownloadFile,
     DownloadAgain,
+    DeleteFile,
     ListKeys,
     UploadKey,
+    ListAuditEvents,
 }
 
 use Row as R;
 
 /// Every row with its operation and what is special about its situation.
-pub(crate) const ROWS: [(Row, &Operation, &str); 23] = [
+pub(crate) const ROWS: [(Row, &Operation, &str); 34] = [
     (R::InitRegister, &INIT_REGISTER, ""),
     (R::Register, &REGISTER, "new organisation"),
     (R::RegisterAnew, &REGISTER, "over a left-over"),
@@ -88,14 +113,25 @@ pub(crate) const ROWS: [(Row, &Operation, &str); 23] = [
     (R::LoginMfaFirst, &LOGIN_MFA, "e-mail not verified"),
     (R::Logout, &LOGOUT, ""),
     (R::ListCerts, &LIST_CERTS, ""),
+    (R::ConfigCerts, &CONFIG_CERTS, ""),
+    (R::ShareCerts, &SHARE_CERTS, ""),
+    (R::UnshareCerts, &UNSHARE_CERTS, ""),
+    (R::ExportCert, &EXPORT_CERT, ""),
     (R::EnrollCert, &ENROLL_CERT, ""),
+    (R::EnrollShared, &ENROLL_CERT, "in place of a share"),
+    (R::ImportCert, &IMPORT_CERT, ""),
+    (R::RetireCert, &RETIRE_CERT, ""),
+    (R::RetireAnothers, &RETIRE_CERT, "another's"),
     (R::ListFiles, &LIST_FILES, ""),
+    (R::ListFilesShared, &LIST_FILES, "shared"),
     (R::UploadFile, &UPLOAD_FILE, ""),
     (R::UploadAgain, &UPLOAD_FILE, "same bytes again"),
     (R::DownloadFile, &DOWNLOAD_FILE, "first time"),
     (R::DownloadAgain, &DOWNLOAD_FILE, "again"),
+    (R::DeleteFile, &DELETE_FILE, "refused"),
     (R::ListKeys, &LIST_KEYS, ""),
     (R::UploadKey, &UPLOAD_KEY, ""),
+    (R::ListAuditEvents, &LIST_AUDIT_EVENTS, ""),
 ];
 
 /// What a call needs, got before anything goes wrong.
@@ -110,6 +146,11 @@ pub(crate) struct Case {
 }
 
 impl Row {
+    /// The status of the operation when nothing goes wrong; no bank deletes files.
+    pub(crate) fn status(self, operation: &Operation) -> u16 {
+        if self == R::DeleteFile { 400 } else { operation.success }
+    }
+
     /// Gets everything ready for the n-th cell.
     pub(crate) async fn prepare(self, world: &World, firm: &Firm, n: usize) -> Case {
         let own = |email: String| Case {
@@ -161,7 +202,19 @@ impl Row {
                 let answer = world.story(&known.email).password("admin").await.unwrap();
                 Case { token: text(&answer, "Session").unwrap(), ..known }
             }
-            R::EnrollCert => own(NEWCOMER.to_owned()),
+            R::EnrollCert | R::ImportCert => own(NEWCOMER.to_owned()),
+            R::EnrollShared | R::ListFilesShared => {
+                world.story(&known.email).share(&firm.admin, NEWCOMER).await.unwrap();
+                own(NEWCOMER.to_owned())
+            }
+            R::UnshareCerts => {
+                world.story(&known.email).share(&firm.admin, NEWCOMER).await.unwrap();
+                known
+            }
+            R::RetireAnothers => {
+                firm.import(world).await.unwrap();
+                known
+            }
             R::UploadFile | R::UploadAgain => {
                 let story = world.story(&known.email);
                 let bytes = payment(&format!("MSG-{n}"), &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
@@ -201,14 +254,24 @@ impl Row {
             R::LoginMfa | R::LoginMfaFirst => story.second_factor(&case.token).await.map(drop),
             R::Logout => story.log_out("data", &firm.data).await,
             R::ListCerts => story.certificates(&firm.data).await.map(drop),
-            R::EnrollCert => story.enrol(&firm.newcomer, BANK, "1000038024", ENROLMENT_CODE).await,
+            R::ConfigCerts => story.forbid_export(&firm.admin).await,
+            R::ShareCerts => story.share(&firm.admin, NEWCOMER).await.map(drop),
+            R::UnshareCerts => story.unshare(&firm.admin, NEWCOMER).await,
+            R::ExportCert => story.export(&firm.admin, BANK, &firm.recipient.fingerprint()).await.map(drop),
+            R::EnrollCert | R::EnrollShared => story.enrol(&firm.newcomer, BANK, "1000038024", ENROLMENT_CODE).await,
+            R::ImportCert => firm.import(world).await,
+            R::RetireCert => story.retire(&firm.admin, BANK, None).await,
+            R::RetireAnothers => story.retire(&firm.admin, BANK, Some(NEWCOMER)).await,
+            R::ListFilesShared => story.files(&firm.newcomer, BANK, "ALL").await.map(drop),
             R::ListFiles => story.files(&firm.data, BANK, "ALL").await.map(drop),
             R::UploadFile | R::UploadAgain => {
                 story.upload(&firm.data, BANK, PAYMENT, case.bytes.as_bytes(), &case.signature).await
             }
             R::DownloadFile | R::DownloadAgain => story.download(&firm.data, BANK, &firm.file).await.map(drop),
+            R::DeleteFile => story.delete(&firm.data, BANK, &firm.file).await,
             R::ListKeys => story.keys(&firm.data).await.map(drop),
             R::UploadKey => story.upload_key(&firm.admin, &case.key, "authorize").await,
+            R::ListAuditEvents => story.audit_events(&firm.admin).await.map(drop),
         };
         world.answer()
     }
@@ -217,14 +280,14 @@ impl Row {
     pub(crate) async fn recover(self, world: &World, firm: &Firm, case: &Case) -> String {
         let story = world.story(&case.email);
         match self {
-            R::Register | R::RegisterAnew | R::RegisterData | R::EnrollCert => {
+            R::Register | R::RegisterAnew | R::RegisterData | R::EnrollCert | R::EnrollShared | R::ImportCert => {
                 world.clock.set(2 * MINUTE);
                 let later = self.call(world, firm, case).await;
                 if later.status == 201 {
                     return "a minute later 201".to_owned();
                 }
                 assert_eq!(later.status, 409, "{later:?}");
-                if self == R::EnrollCert {
+                if matches!(self, R::EnrollCert | R::EnrollShared | R::ImportCert) {
                     assert_eq!(story.certificates(&firm.newcomer).await.unwrap().len(), 1);
                     return "the certificate is there".to_owned();
                 }
@@ -242,6 +305,15 @@ impl Row {
             R::LoginMfa | R::LoginMfaFirst => {
                 story.log_in("admin").await.unwrap();
                 "a new login 200".to_owned()
+            }
+            R::UnshareCerts => {
+                assert_eq!(world.answer().status, 404);
+                "it is shared no more".to_owned()
+            }
+            R::RetireCert | R::RetireAnothers => {
+                let who = if self == R::RetireCert { &firm.admin } else { &firm.newcomer };
+                assert_eq!(story.certificates(who).await.unwrap().len(), 0);
+                "it is retired".to_owned()
             }
             R::Logout => {
                 assert_eq!(world.answer().status, 401);

@@ -1,9 +1,9 @@
 //! What each function does at AWS's services: the one place that its role and its function's environment are made from.
 //! What follows from a row's `needs` alone is derived; the rest is one line for each here.
 
-use avain_api::Need;
+use avain_api::{Access, Need};
 #[cfg(feature = "local")]
-use avain_domain::records::Key;
+use avain_domain::records::{Counter, Key, Shelf};
 use avain_functions::tasks::Starts;
 
 use crate::row::{self, Row, Started};
@@ -32,9 +32,16 @@ const ACCOUNT: &str = "ACCOUNT#*";
 const API_KEY: &str = "APIKEY#*";
 const ATTEMPTS: &str = "ATTEMPTS#*";
 const AUDIT: &str = "AUDIT#*";
+const AUDIT_BATCH: &str = "AUDITBATCH#*";
+const AUDIT_COUNT: &str = "AUDITCOUNT#*";
+const AUDIT_HEAD: &str = "AUDITHEAD#*";
+const AUDITED: &str = "AUDITED#*";
 const CHALLENGE: &str = "CHALLENGE#*";
 const DOWNLOADS: &str = "DOWNLOADS#*";
 const ORGANISATION: &str = "ORG#*";
+const REFUSALS: &str = "REFUSALS#*";
+/// How many refusals were kept.
+const REFUSED: &str = "REFUSED#*";
 const UPLOADS: &str = "UPLOADS#*";
 /// An organisation's sealed keys. Its id is a UUID: the pattern leaves the service's own keys out.
 const SEALED: &str = "KEY#????????-????-????-????-????????????#*";
@@ -71,7 +78,7 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[API_KEY, ORGANISATION]),
             ("ConditionCheckItem", &[ORGANISATION]),
-            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, CHALLENGE, ORGANISATION]),
+            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, ORGANISATION]),
         ],
     ),
     ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
@@ -79,35 +86,92 @@ const STORE: Lines = &[
     ("Login", &[("PutItem", &[ATTEMPTS, AUDIT, CHALLENGE]), ("DeleteItem", &[ATTEMPTS])]),
     ("LoginMFA", &[("PutItem", &[ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])]),
     ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
-    ("ListCerts", &[("Query", &[ACCOUNT])]),
+    ("ListCerts", &[("Query", &[ACCOUNT]), ("GetItem", &[ACCOUNT])]),
+    ("ConfigCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("ShareCerts", &[("BatchGetItem", &[ACCOUNT]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("UnshareCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT]), ("DeleteItem", &[ACCOUNT])]),
+    (
+        "ExportCert",
+        &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[AUDIT])],
+    ),
     (
         "EnrollCert",
-        &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT, SEALED]), ("DeleteItem", &[ACCOUNT, SEALED])],
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[ACCOUNT]),
+            ("ConditionCheckItem", &[ACCOUNT]),
+            ("PutItem", &[ACCOUNT, AUDIT, SEALED]),
+            ("DeleteItem", &[ACCOUNT, SEALED]),
+        ],
     ),
-    ("ListFiles", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT])]),
-    ("UploadFile", &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("PutItem", &[ACCOUNT, AUDIT, UPLOADS])]),
+    (
+        "ImportCert",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[ACCOUNT]),
+            ("ConditionCheckItem", &[ACCOUNT]),
+            ("PutItem", &[ACCOUNT, AUDIT, SEALED]),
+            ("DeleteItem", &[ACCOUNT]),
+        ],
+    ),
+    (
+        "RetireCert",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("BatchGetItem", &[ACCOUNT]),
+            ("PutItem", &[ACCOUNT, AUDIT]),
+            ("DeleteItem", &[ACCOUNT, SEALED]),
+        ],
+    ),
+    (
+        "ListFiles",
+        &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("BatchGetItem", &[ACCOUNT, SEALED]), ("PutItem", &[ACCOUNT])],
+    ),
+    (
+        "UploadFile",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[SEALED]),
+            ("BatchGetItem", &[ACCOUNT, SEALED]),
+            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS]),
+        ],
+    ),
     (
         "DownloadFile",
         &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[SEALED]),
-            ("BatchGetItem", &[ACCOUNT, DOWNLOADS]),
+            ("BatchGetItem", &[ACCOUNT, DOWNLOADS, SEALED]),
             ("PutItem", &[ACCOUNT, AUDIT, DOWNLOADS]),
         ],
     ),
+    ("DeleteFile", &[("Query", &[ACCOUNT])]),
     ("ListKeys", &[("Query", &[ACCOUNT])]),
     ("UploadKey", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("ListAuditEvents", &[("Query", &[ACCOUNT, AUDIT, REFUSALS])]),
     ("ServiceKeys", &[("GetItem", &[SERVICE]), ("PutItem", &[SERVICE])]),
     ("Watch", &[("Query", &[EXPIRES])]),
+    (
+        "SealAudit",
+        &[
+            ("Query", &[AUDIT, AUDIT_BATCH, AUDITED]),
+            ("GetItem", &[SERVICE]),
+            ("BatchGetItem", &[AUDIT_COUNT, AUDIT_HEAD]),
+            ("PutItem", &[AUDIT_BATCH, AUDIT_HEAD]),
+        ],
+    ),
 ];
 
 /// `kms:` by what is sealed.
 const SEALER: Lines = &[
+    ("ExportCert", &[("Decrypt", &[BANK_KEY])]),
     ("EnrollCert", &[("GenerateDataKey", &[BANK_KEY])]),
+    ("ImportCert", &[("GenerateDataKey", &[BANK_KEY])]),
     ("ListFiles", &[("Decrypt", &[BANK_KEY])]),
     ("UploadFile", &[("Decrypt", &[BANK_KEY])]),
     ("DownloadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY, FILE])]),
     ("ServiceKeys", &[("GenerateDataKey", &[SERVICE_KEY]), ("Decrypt", &[SERVICE_KEY])]),
+    ("SealAudit", &[("Decrypt", &[SERVICE_KEY])]),
 ];
 
 /// `cognito-idp:` by pool (docs/cognito.md); the calls that are not subject to IAM are not here.
@@ -142,6 +206,20 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
     let mut grants = Vec::new();
 
     let mut store = lines(STORE, row);
+    if store.iter().any(|(action, on)| *action == "PutItem" && on.contains(&AUDIT)) {
+        // Every event is counted.
+        add(&mut store, "UpdateItem", AUDIT_COUNT);
+    }
+    if let Started::ByCall(operation) = row.started
+        && needs(Need::Store)
+    {
+        // A refusal is kept, and counted. Of whom it is, where nobody has shown a token, the account says.
+        add(&mut store, "UpdateItem", REFUSED);
+        add(&mut store, "PutItem", REFUSALS);
+        if matches!(operation.access, Access::Anyone) {
+            add(&mut store, "GetItem", ACCOUNT);
+        }
+    }
     let mut sealing = lines(SEALER, row);
     if needs(Need::ServiceKeys) {
         // The task ServiceKeys has made them: who is called from outside cannot.
@@ -178,7 +256,7 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
     if needs(Need::Gateway) {
         grants.extend([("GET", gateway!("usageplans")), ("POST", gateway!("apikeys"))].map(at_gateway));
     }
-    if let Started::By(Starts::Daily(_)) = row.started {
+    if let Started::By(Starts::Schedule(_)) = row.started {
         // Lambda leaves there, in the function's name, what the function did not do.
         let queue = vec!["!GetAtt Undelivered.Arn"];
         grants.push(Grant { action: "sqs:SendMessage".to_owned(), resources: queue, condition: None });
@@ -244,6 +322,7 @@ fn lines(table: Lines, row: &Row) -> Vec<(&'static str, Vec<&'static str>)> {
 
 fn add(lines: &mut Vec<(&'static str, Vec<&'static str>)>, action: &'static str, on: &'static str) {
     match lines.iter_mut().find(|(it, _)| *it == action) {
+        Some((_, all)) if all.contains(&on) => {}
         Some((_, all)) => all.push(on),
         None => lines.push((action, vec![on])),
     }
@@ -255,7 +334,9 @@ pub(super) fn partition(key: &Key) -> &'static str {
     match key {
         Key::Organisation(_) => ORGANISATION,
         Key::ApiKey(_) => API_KEY,
-        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::PgpKey(..) => ACCOUNT,
+        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::Share(..) | Key::Retired(..) | Key::PgpKey(..) => {
+            ACCOUNT
+        }
         Key::SealedKey(id) if id.organisation.0 == "service" => SERVICE,
         Key::SealedKey(id) => {
             let hyphens: Vec<usize> = id.organisation.0.match_indices('-').map(|(at, _)| at).collect();
@@ -267,6 +348,23 @@ pub(super) fn partition(key: &Key) -> &'static str {
         Key::Upload(..) => UPLOADS,
         Key::Download(..) => DOWNLOADS,
         Key::AuditEvent(..) => AUDIT,
+        Key::AuditBatch(..) => AUDIT_BATCH,
+        Key::AuditHead(_) => AUDIT_HEAD,
+        Key::Audited(_) => AUDITED,
+        Key::Refusal(..) => REFUSALS,
+        Key::Count(Counter::Events(..)) => AUDIT_COUNT,
+        Key::Count(Counter::Refusals(..)) => REFUSED,
+    }
+}
+
+/// The pattern of the partition that a shelf is.
+#[cfg(feature = "local")]
+pub(super) fn shelf(shelf: &Shelf) -> &'static str {
+    match shelf {
+        Shelf::AuditEvents(_) => AUDIT,
+        Shelf::AuditBatches(_) => AUDIT_BATCH,
+        Shelf::Refusals(_) => REFUSALS,
+        Shelf::Audited(_) => AUDITED,
     }
 }
 

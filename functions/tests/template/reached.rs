@@ -6,25 +6,27 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use avain::client::{ClientError, Transport};
+use avain::client::{ClientError, Credentials, Transport};
 use avain::machine::Banks;
-use avain::story::{Codes, Company, Listed, Signer, Story, payment};
+use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
 use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
-use avain_api::operations::LOGIN_MFA;
+use avain_api::operations::{self, LOGIN_MFA};
 use avain_api::route::{Route, find};
-use avain_api::{Deps, Need};
+use avain_api::{Access, Deps, Need};
+use avain_domain::audit::HORIZON;
 use avain_domain::names::{Email, Mode};
 use avain_domain::ports::{Clock, CommitError, DataKey, Expiring, KeyContext, Random, Store, Unavailable, Vault};
-use avain_domain::records::{Key, Stored, Write};
+use avain_domain::records::{Counter, Key, Shelf, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
 use avain_domain::service_keys::ServiceKeys;
-use avain_functions::tasks;
+use avain_domain::session::Modes;
+use avain_functions::tasks::{self, SEAL_AUDIT, Task};
 use bytes::Bytes;
 use http::{Request, Response};
 use time::OffsetDateTime;
@@ -38,11 +40,11 @@ const BANK: &str = "simulator";
 
 /// Allowed and needed, but by ways that the story does not take.
 const NOT_PLAYED: &[(&str, &str, &str)] = &[
-    ("EnrollCert", "dynamodb:DeleteItem ACCOUNT#*", "the bank refuses"),
     ("EnrollCert", "dynamodb:DeleteItem KEY#????????-????-????-????-????????????#*", "the bank refuses"),
     ("ListFiles", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("UploadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("DownloadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
+    ("SealAudit", "dynamodb:Query AUDITBATCH#*", "an event came late, because a clock was set back"),
 ];
 
 #[tokio::test]
@@ -56,9 +58,7 @@ async fn roles_allow_what_the_story_does_and_no_more() {
     let recorded = Recorded { directory, banks, pool: Arc::new(pool), done: Arc::default(), steps: Arc::default() };
     // Twice: the keys are made, and then there.
     for task in tasks::ALL.iter().chain(&tasks::ALL) {
-        let deps = recorded.deps(task.name, task.needs).await;
-        // Nobody listens for an answer: what matters is done by then.
-        let _ = (task.run)(&deps, &event::sample_of(Row::of_task(task))).await;
+        recorded.run(task).await;
     }
     let keys =
         ServiceKeys::open(&*recorded.directory.store(), &recorded.directory.sealer(), &SystemRandom).await.unwrap();
@@ -69,7 +69,15 @@ async fn roles_allow_what_the_story_does_and_no_more() {
         password_key: &password_key,
         company: Company::example(email),
     };
-    play(&story("first@example.com"), &story("second@example.com")).await;
+    let (admin, data) = play(&story("first@example.com"), &story("second@example.com")).await;
+    for operation in &operations::ALL {
+        let only_admin = matches!(operation.access, Access::Token { modes: Modes::Only(Mode::Admin), .. });
+        // Either is logged out.
+        let credentials = if only_admin { &admin } else { &data };
+        let refused = recorded.send(event::sample_request(operation, credentials)).await.unwrap();
+        assert!(!operation.needs.contains(&Need::Store) || refused.status().is_client_error(), "{}", operation.name);
+    }
+    recorded.run_at(&SEAL_AUDIT, Arc::new(Later)).await;
 
     let mut faults = Vec::new();
     let steps = recorded.steps.lock().unwrap().clone();
@@ -98,7 +106,8 @@ async fn roles_allow_what_the_story_does_and_no_more() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-async fn play(first: &Story<'_>, second: &Story<'_>) {
+/// Gives what logged out at the end.
+async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credentials) {
     let admin = first.open("admin", "0").await.unwrap();
     let signer = Signer::generate("Payments <payments@example.com>").unwrap();
     first.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
@@ -116,15 +125,53 @@ async fn play(first: &Story<'_>, second: &Story<'_>) {
     let not_a_reference =
         Listed { file_type: files[0].file_type.clone(), reference: "x".repeat(40), ..files[0].clone() };
     assert!(first.download(&data, BANK, &not_a_reference).await.is_err());
-    first.log_out("data", &data).await.unwrap();
+    assert!(first.delete(&data, BANK, &files[0]).await.is_err());
 
     // Another account of the same organisation, and a wrong code.
-    second.register("admin", &admin.api_key).await.unwrap();
+    let others = second.open("admin", &admin.api_key).await.unwrap();
     let session = first.password("admin").await.unwrap()["Session"].as_str().unwrap().to_owned();
     let path = format!("/v2/session/{}/admin/mfacode", first.company.email);
     let body = format!("{{\"Session\": \"{session}\", \"Code\": \"000000\"}}");
     let wrong = Request::builder().method(&LOGIN_MFA.method).uri(path).body(Bytes::from(body)).unwrap();
     assert_eq!(first.transport.send(wrong).await.unwrap().status(), 400);
+
+    certificates(first, &admin, second, &others).await;
+    first.audit_events(&admin).await.unwrap();
+    first.log_out("data", &data).await.unwrap();
+    first.log_out("admin", &admin).await.unwrap();
+    (admin, data)
+}
+
+/// Shares, and both ways of a certificate to be one's own in place of a share.
+async fn certificates(owner: &Story<'_>, admin: &Credentials, other: &Story<'_>, others: &Credentials) {
+    let email = other.company.email.as_str();
+    owner.share(admin, email).await.unwrap();
+    owner.unshare(admin, email).await.unwrap();
+    owner.share(admin, email).await.unwrap();
+    let shared = other.open("data", &admin.api_key).await.unwrap();
+    other.certificates(&shared).await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    other.upload_key(others, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    let file = payment("MSG-2", &other.company.name, SystemClock.now());
+    let signature = signer.sign(file.as_bytes()).unwrap();
+    other.upload(&shared, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    let files = other.files(&shared, BANK, "NEW").await.unwrap();
+    other.download(&shared, BANK, &files[0]).await.unwrap();
+
+    other.enrol(others, BANK, "1000038024", "Demo-Code-2026-0001").await.unwrap();
+    let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
+    other.upload_key(others, &recipient.public_key().unwrap(), "export").await.unwrap();
+    let exported = other.export(others, BANK, &recipient.fingerprint()).await.unwrap();
+    let key = recipient.decrypt(&exported.encrypted_key).unwrap();
+    owner.retire(admin, BANK, Some(email)).await.unwrap();
+    for shared_before in [false, true] {
+        if shared_before {
+            owner.share(admin, email).await.unwrap();
+        }
+        other.import(others, BANK, "1000038024", &exported.certificate, &key).await.unwrap();
+        other.retire(others, BANK, None).await.unwrap();
+    }
+    other.forbid_export(others).await.unwrap();
 }
 
 fn allowed(grants: &[grants::Grant]) -> BTreeSet<String> {
@@ -150,15 +197,25 @@ type Done = Arc<Mutex<BTreeSet<(&'static str, String)>>>;
 impl Transport for Recorded {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ClientError> {
         let Route::Found(operation) = find(request.method(), request.uri().path()) else { panic!("no such operation") };
-        let deps = self.deps(operation.name, operation.needs).await;
+        let deps = self.deps(operation.name, operation.needs, Arc::new(SystemClock)).await;
         Ok(avain_api::answer(operation, &deps, "request", &request).await)
     }
 }
 
 impl Recorded {
+    async fn run(&self, task: &'static Task) {
+        self.run_at(task, Arc::new(SystemClock)).await;
+    }
+
+    async fn run_at(&self, task: &'static Task, clock: Arc<dyn Clock>) {
+        let deps = self.deps(task.name, task.needs, clock).await;
+        // Nobody listens for an answer: what matters is done by then.
+        let _ = (task.run)(&deps, &event::sample_of(Row::of_task(task))).await;
+    }
+
     /// Ports that write down what is done through them, in the function's name.
-    async fn deps(&self, function: &'static str, needs: &[Need]) -> Deps {
-        let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
+    async fn deps(&self, function: &'static str, needs: &[Need], clock: Arc<dyn Clock>) -> Deps {
+        let random: Arc<dyn Random> = Arc::new(SystemRandom);
         let recorder = Recorder { function, done: Arc::clone(&self.done), steps: Arc::clone(&self.steps) };
         let store = Arc::new(Recording { recorder: recorder.clone(), inner: self.directory.store() });
         let pool = Arc::new(Recording { recorder: recorder.clone(), inner: Arc::clone(&self.pool) });
@@ -184,6 +241,15 @@ impl Recorded {
             };
         }
         deps
+    }
+}
+
+/// When what was done in the story is old enough to be sealed.
+struct Later;
+
+impl Clock for Later {
+    fn now(&self) -> OffsetDateTime {
+        SystemClock.now() + HORIZON + time::Duration::MINUTE
     }
 }
 
@@ -225,6 +291,11 @@ impl Store for Recording<Arc<dyn Store>> {
         self.inner.get(keys).await
     }
 
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
+        self.recorder.note("dynamodb:Query", grants::shelf(of));
+        self.inner.stretch(of, stretch).await
+    }
+
     async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable> {
         self.recorder.note("dynamodb:Query", grants::EXPIRES);
         self.inner.expiring(from, until).await
@@ -234,8 +305,14 @@ impl Store for Recording<Arc<dyn Store>> {
         for write in &writes {
             let (action, key) = match write {
                 Write::Insert(record) | Write::Replace(record, _) => ("dynamodb:PutItem", record.key()),
+                Write::Event(event) => {
+                    let counter = Counter::Events(event.organisation.clone(), event.shard);
+                    self.recorder.note("dynamodb:UpdateItem", grants::partition(&Key::Count(counter)));
+                    ("dynamodb:PutItem", Key::AuditEvent(event.organisation.clone(), event.id.clone()))
+                }
+                Write::Count(counter, ..) => ("dynamodb:UpdateItem", Key::Count(counter.clone())),
                 Write::Delete(key, _) | Write::Forget(key) => ("dynamodb:DeleteItem", key.clone()),
-                Write::Check(key, _) => ("dynamodb:ConditionCheckItem", key.clone()),
+                Write::Check(key, _) | Write::Absent(key) => ("dynamodb:ConditionCheckItem", key.clone()),
             };
             self.recorder.note(action, grants::partition(&key));
         }

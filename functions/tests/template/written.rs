@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use avain_api::operations::IMPORT_CERT;
 use avain_api::{Access, Need};
 use avain_functions::tasks::Starts;
 
@@ -96,10 +97,10 @@ fn statement(grant: &Grant) -> String {
     text
 }
 
-/// Memory (CPU comes with it) and time by kind: those that call a bank sign, verify and wait; those with passwords open them;
-/// the rest read and write records. A task is waited for by nobody.
+/// Memory (CPU comes with it) and time by kind: those that call a bank sign, verify and wait (an import asks no bank: it needs
+/// what is known of one); those with passwords open them; the rest read and write records. A task is waited for by nobody.
 fn function(row: &Row) -> String {
-    let calls_bank = row.needs(Need::Banks) && row.needs(Need::Sealer);
+    let calls_bank = row.needs(Need::Banks) && row.needs(Need::Sealer) && row.name != IMPORT_CERT.name;
     let (memory, timeout) = match row.started {
         _ if calls_bank => (1024, 29),
         Started::By(_) => (512, 60),
@@ -118,12 +119,15 @@ fn function(row: &Row) -> String {
     if calls_bank {
         text += "      ReservedConcurrentExecutions: !If [LimitsBankCalls, !Ref BankConcurrency, !Ref AWS::NoValue]\n";
     }
-    if let Started::By(Starts::Daily(_)) = row.started {
+    if let Started::By(Starts::Schedule(_)) = row.started {
         text += "      EventInvokeConfig:\n        MaximumRetryAttempts: 2\n        MaximumEventAgeInSeconds: 3600\n        \
                  DestinationConfig: {OnFailure: {Type: SQS, Destination: !GetAtt Undelivered.Arn}}\n";
     }
-    text += "      Environment:\n        Variables:\n";
-    for (variable, value) in grants::variables(row) {
+    let variables = grants::variables(row);
+    if !variables.is_empty() {
+        text += "      Environment:\n        Variables:\n";
+    }
+    for (variable, value) in variables {
         let _ = writeln!(text, "          {variable}: {value}");
     }
     if let Started::ByCall(operation) = row.started {
@@ -143,20 +147,23 @@ fn function(row: &Row) -> String {
     text
 }
 
-/// What starts a task: the stack itself, by a custom resource; or the clock, by a schedule and its role. An operation's route
-/// is with its function.
+/// What the stack asks for. It asks again, also where it was deployed before, only when this has changed.
+const KEYS: &str = "audit, challenge, password";
+
+/// What starts a task: the stack itself, by a custom resource; or the clock, by a schedule and its role, when the service's keys
+/// are there. An operation's route is with its function.
 fn starts(row: &Row) -> Vec<String> {
     let name = row.name;
     match row.started {
         Started::ByCall(_) => Vec::new(),
         Started::By(Starts::Stack) => vec![format!(
             "  {name}Call:\n    Type: Custom::{name}\n    \
-             Properties: {{ServiceToken: !GetAtt {name}.Arn, ServiceTimeout: 180}}"
+             Properties: {{ServiceToken: !GetAtt {name}.Arn, ServiceTimeout: 180, Keys: [{KEYS}]}}"
         )],
-        Started::By(Starts::Daily(hour)) => vec![
+        Started::By(Starts::Schedule(expression)) => vec![
             format!(
-                "  {name}Schedule:\n    Type: AWS::Scheduler::Schedule\n    Properties:\n      \
-                 ScheduleExpression: cron(0 {hour} * * ? *)\n      FlexibleTimeWindow: {{Mode: \"OFF\"}}\n      Target:\n        \
+                "  {name}Schedule:\n    Type: AWS::Scheduler::Schedule\n    DependsOn: ServiceKeysCall\n    \
+                 Properties:\n      ScheduleExpression: {expression}\n      FlexibleTimeWindow: {{Mode: \"OFF\"}}\n      Target:\n        \
                  Arn: !GetAtt {name}.Arn\n        RoleArn: !GetAtt {name}ScheduleRole.Arn\n        \
                  RetryPolicy: {{MaximumRetryAttempts: 10, MaximumEventAgeInSeconds: 3600}}\n        \
                  DeadLetterConfig: {{Arn: !GetAtt Undelivered.Arn}}"
@@ -178,7 +185,7 @@ fn starts(row: &Row) -> Vec<String> {
 /// What CloudFormation gets of a task: log, role, function, what starts it, and for one that is called asynchronously by the
 /// clock the configuration of its retries.
 pub(super) fn resources_of_task(row: &Row) -> usize {
-    let retries = usize::from(matches!(row.started, Started::By(Starts::Daily(_))));
+    let retries = usize::from(matches!(row.started, Started::By(Starts::Schedule(_))));
     3 + starts(row).len() + retries
 }
 

@@ -16,8 +16,8 @@ use avain_domain::ports::{
     BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Random,
 };
 use avain_domain::secret::Secret;
-use avain_xml_security::SigningKey;
-use avain_xml_security::certificate::{Roots, summary};
+use avain_xml_security::certificate::{Roots, summary, verify_chain};
+use avain_xml_security::{Policy, SigningKey};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -206,6 +206,15 @@ impl BankChannel for HttpBanks {
         if enrolment.code.fits(code) { Ok(()) } else { Err("Code") }
     }
 
+    fn user_id_fits(&self, bank: Bank, user_id: &str) -> bool {
+        self.contract(bank).is_ok_and(|contract| contract.profile.enrolment.user_id.fits(user_id))
+    }
+
+    fn knows_issuer(&self, bank: Bank, certificate: &[u8]) -> bool {
+        let Ok(contract) = self.contract(bank) else { return false };
+        verify_chain(certificate, &[], &contract.roots, self.clock.now(), &Policy::STRICT).is_ok()
+    }
+
     fn generate_key(&self, _bank: Bank) -> Result<Secret, BankError> {
         let key = PrivateKey::generate().map_err(fault)?;
         Ok(Secret::new(key.pkcs8().to_vec()))
@@ -279,7 +288,13 @@ impl BankChannel for HttpBanks {
 
     fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError> {
         let read = summary(certificate).map_err(|error| BankError::NotMade(error.to_string()))?;
-        Ok(CertificateSummary { expires: read.not_after, issuer: read.issuer_common_name, serial: read.serial })
+        Ok(CertificateSummary {
+            begins: read.not_before,
+            expires: read.not_after,
+            issuer: read.issuer_common_name,
+            serial: read.serial,
+            public_key: read.public_key,
+        })
     }
 }
 

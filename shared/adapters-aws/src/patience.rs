@@ -68,11 +68,14 @@ impl Patience {
     /// As the SDK takes it.
     #[must_use]
     pub fn timeouts(self) -> TimeoutConfig {
-        TimeoutConfig::builder()
-            .connect_timeout(CONNECT)
-            .operation_attempt_timeout(self.one_try)
-            .operation_timeout(self.call)
-            .build()
+        let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_timeout(self.call);
+        // A try that has all of the call's time ends with the call: of two equal limits either could be met first, and
+        // there would now and then be a second try.
+        if self.one_try < self.call {
+            timeouts.operation_attempt_timeout(self.one_try).build()
+        } else {
+            timeouts.build()
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //! | `Account` | `ACCOUNT#<email>` | `ACCOUNT` | |
 //! | `ModeRecord` | `ACCOUNT#<email>` | `MODE#<mode>` | |
 //! | `BankCertificate` | `ACCOUNT#<email>` | `CERT#<bank>` | |
+//! | `Share` | `ACCOUNT#<email>` | `SHARE#<bank>` | |
+//! | `RetiredCertificate` | `ACCOUNT#<email>` | `RETIRED#<bank>#<mark>` | |
 //! | `PgpKey` | `ACCOUNT#<email>` | `PGP#<fingerprint>` | |
 //! | `SealedKey` | `KEY#<organisation>#<holder>` | `<kind>#<id>` | |
 //! | `SpentChallenge` | `CHALLENGE#<id>` | `CHALLENGE` | expires + 1 hour |
@@ -14,6 +16,13 @@
 //! | `Upload` | `UPLOADS#<email>#<bank>` | `<digest>` | |
 //! | `Download` | `DOWNLOADS#<email>#<bank>` | `<file type>#<reference>` | |
 //! | `AuditEvent` | `AUDIT#<organisation>` | `<id>` | |
+//! | `AuditBatch` | `AUDITBATCH#<organisation>` | `<number, 12 digits>` | |
+//! | `AuditHead` | `AUDITHEAD#<organisation>` | `HEAD` | |
+//! | `Audited` | `AUDITED#<part, 0 to f>` | `<organisation>` | |
+//! | `Count` of events | `AUDITCOUNT#<organisation>` | `<shard, 2 digits>` | |
+//! | `Refusal` | `REFUSALS#<organisation>` | `<id>` | expires |
+//! | `Refusal` of nobody | `REFUSALS##<part, 2 hex digits>` | `<id>` | expires |
+//! | `Count` of refusals | `REFUSED#<whose>` | `<hour>` | expires |
 //!
 //! An active `BankCertificate` is in the index `Expiry` besides: partition `GSI1PK` `EXPIRES#<year>-<month>` of the end of its
 //! validity in UTC, sort key `GSI1SK` `<RFC 3339>#<organisation>#<bank>`. The index has keys only.
@@ -34,21 +43,21 @@ use std::time::Duration;
 use async_trait::async_trait;
 use avain_domain::names::Email;
 use avain_domain::ports::{CommitError, Expiring, Random, Store, Unavailable};
-use avain_domain::records::{Key, Record, Stored, Write};
+use avain_domain::records::{AuditEvent, Count, Counter, Key, Record, Shelf, Stored, Stretch, Write};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put,
-    ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use time::OffsetDateTime;
 
 pub use walk::{Cursor, Walked};
 
 use items::Item;
-use keys::{PARTITION, Place};
+use keys::{PARTITION, Place, SORT};
 
 /// The table as the properties of `AWS::DynamoDB::Table` that the store relies on, in JSON: what a template must declare
 /// and an embedded engine creates.
@@ -126,6 +135,41 @@ impl Store for DynamoStore {
             _ => self.get_batch(&keys.iter().map(Place::of).collect()).await?,
         };
         items.iter().map(items::from_item).collect()
+    }
+
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
+        if stretch.before <= stretch.after {
+            return Ok(Vec::new());
+        }
+        // No key is empty, and none is asked for: a blank is less than every id.
+        let after = if stretch.after.is_empty() { " " } else { stretch.after };
+        // BETWEEN takes both ends in, so up to two items more are read than are wanted.
+        let page = i32::try_from(stretch.most.saturating_add(2)).unwrap_or(i32::MAX);
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("PK = :pk AND SK BETWEEN :after AND :before")
+            .expression_attribute_values(":pk", AttributeValue::S(keys::shelf_partition(of)))
+            .expression_attribute_values(":after", AttributeValue::S(after.to_owned()))
+            .expression_attribute_values(":before", AttributeValue::S(stretch.before.to_owned()))
+            .scan_index_forward(!stretch.newest_first)
+            .into_paginator()
+            .page_size(page)
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while found.len() < stretch.most
+            && let Some(item) = items.next().await
+        {
+            let item: Item = item.map_err(|error| unavailable("Query", &error))?;
+            let id = item.get(SORT).and_then(|it| it.as_s().ok()).map_or("", String::as_str);
+            if id > stretch.after && id < stretch.before {
+                found.push(items::from_item(&item)?);
+            }
+        }
+        Ok(found)
     }
 
     async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable> {
@@ -250,7 +294,12 @@ impl DynamoStore {
 
     /// All writes in one transaction. The id as its token makes a repeated request (within ten minutes) the same one.
     async fn transact(&self, writes: &[Write], id: &str) -> Result<(), Failure> {
-        let writes = writes.iter().map(|write| self.transact_item(write, id)).collect::<Result<_, _>>()?;
+        let mut items = writes.iter().map(|write| self.transact_item(write, id)).collect::<Result<Vec<_>, _>>()?;
+        // After the writes, so that a condition that fails keeps its write's index.
+        for (count, by) in events_counted(writes) {
+            items.push(TransactWriteItem::builder().update(self.count(&count, by, None, id)?).build());
+        }
+        let writes = items;
         let request = self.client.transact_write_items().set_transact_items(Some(writes)).client_request_token(id);
         let Err(error) = request.send().await else { return Ok(()) };
         match error.as_service_error() {
@@ -291,18 +340,50 @@ impl DynamoStore {
                 let delete = Delete::builder().table_name(&self.table).set_key(place).build();
                 item.delete(delete.map_err(|error| unbuilt(&error))?).build()
             }
-            Write::Check(key, version) => {
-                let Condition { expression, values } = Condition::version(*version);
-                let check = ConditionCheck::builder()
-                    .table_name(&self.table)
-                    .set_key(Some(Place::of(key).attributes()))
-                    .condition_expression(expression)
-                    .set_expression_attribute_values(values)
-                    .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                    .build();
-                item.condition_check(check.map_err(|error| unbuilt(&error))?).build()
+            Write::Check(key, version) => item.condition_check(self.check(key, Condition::version(*version))?).build(),
+            Write::Event(event) => item.put(self.insert(&Record::AuditEvent(event.clone()), id)?).build(),
+            Write::Count(counter, most, expires) => {
+                let count = Count { counter: counter.clone(), count: 0, expires: Some(*expires) };
+                item.update(self.count(&count, 1, Some(*most), id)?).build()
             }
+            Write::Absent(key) => item.condition_check(self.check(key, Condition::absent())?).build(),
         })
+    }
+
+    /// Adds to a count, which must be less than `most` before.
+    fn count(&self, count: &Count, by: u64, most: Option<u64>, id: &str) -> Result<Update, Unavailable> {
+        let (set, add) = items::counting(count, by, id)?;
+        let mut update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(Place::of(&Key::Count(count.counter.clone())).attributes()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let mut clause = |word: &str, between: &str, attributes: Item| {
+            let names: Vec<String> = attributes.keys().map(|name| format!("#{name}{between}:{name}")).collect();
+            for (name, value) in attributes {
+                update = std::mem::take(&mut update)
+                    .expression_attribute_names(format!("#{name}"), name.clone())
+                    .expression_attribute_values(format!(":{name}"), value);
+            }
+            format!("{word} {}", names.join(", "))
+        };
+        let expression = [clause("SET", " = ", set), clause("ADD", " ", add)].join(" ");
+        if let Some(most) = most {
+            update = update
+                .condition_expression("attribute_not_exists(#count) OR #count < :most")
+                .expression_attribute_values(":most", AttributeValue::N(most.to_string()));
+        }
+        update.update_expression(expression).build().map_err(|error| unbuilt(&error))
+    }
+
+    fn check(&self, key: &Key, condition: Condition) -> Result<ConditionCheck, Unavailable> {
+        ConditionCheck::builder()
+            .table_name(&self.table)
+            .set_key(Some(Place::of(key).attributes()))
+            .condition_expression(condition.expression)
+            .set_expression_attribute_values(condition.values)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|error| unbuilt(&error))
     }
 
     fn insert(&self, record: &Record, id: &str) -> Result<Put, Unavailable> {
@@ -341,6 +422,20 @@ impl DynamoStore {
         let milliseconds = (20 + u64::from(jitter[0]) * 20 / 255) << attempt;
         tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
+}
+
+/// How often each shard's counter has to count for the events among these writes.
+fn events_counted(writes: &[Write]) -> Vec<(Count, u64)> {
+    let mut counts: Vec<(Count, u64)> = Vec::new();
+    for write in writes {
+        let Write::Event(AuditEvent { organisation, shard, .. }) = write else { continue };
+        let counter = Counter::Events(organisation.clone(), *shard);
+        match counts.iter_mut().find(|(count, _)| count.counter == counter) {
+            Some((_, by)) => *by += 1,
+            None => counts.push((Count { counter, count: 0, expires: None }, 1)),
+        }
+    }
+    counts
 }
 
 /// What must hold for a write.

@@ -79,6 +79,31 @@ async fn large_reads_are_whole() {
 }
 
 #[tokio::test]
+async fn a_hundred_at_once() {
+    suite::a_hundred_at_once(&*store(), "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn events_are_counted() {
+    suite::events_are_counted(store(), "a").await;
+}
+
+#[tokio::test]
+async fn a_count_has_a_limit() {
+    suite::a_count_has_a_limit(&*store(), "a").await;
+}
+
+#[tokio::test]
+async fn a_stretch_lies_between_two_ids() {
+    suite::a_stretch_lies_between_two_ids(&*store(), "a").await;
+}
+
+#[tokio::test]
+async fn long_stretches_are_whole() {
+    suite::long_stretches_are_whole(&*store(), "a").await;
+}
+
+#[tokio::test]
 async fn references_may_hold_any_character() {
     suite::references_may_hold_any_character(&*store(), "a").await;
 }

@@ -45,6 +45,8 @@ impl Office {
                 id: "1".to_owned(),
             },
             state: CertificateState::Active { certificate: vec![1], expires, target_ids: Vec::new() },
+            encryption: None,
+            shared_to: Vec::new(),
             started: OffsetDateTime::UNIX_EPOCH,
         };
         self.store.commit(vec![Write::Insert(Record::Certificate(certificate.clone()))]).await.unwrap();

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::OnceLock;
 
-use avain_domain::names::{Email, Login, Mode};
+use avain_domain::names::{Email, Login, Mode, OrganisationId};
 use avain_domain::session::{Caller, Modes, Visitor};
 use avain_domain::{Context, Failure};
 use base64::Engine;
@@ -39,6 +40,7 @@ pub struct Call<'a> {
     deps: &'a Deps,
     request_id: &'a str,
     request: &'a Request<Bytes>,
+    bearer: OnceLock<(Login, OrganisationId)>,
 }
 
 impl<'a> Call<'a> {
@@ -51,7 +53,7 @@ impl<'a> Call<'a> {
         request_id: &'a str,
         request: &'a Request<Bytes>,
     ) -> Self {
-        Self { path, access, deps, request_id, request }
+        Self { path, access, deps, request_id, request, bearer: OnceLock::new() }
     }
 
     /// The ports.
@@ -84,9 +86,14 @@ impl<'a> Call<'a> {
 
     /// Account and mode from the path.
     pub fn login(&self) -> Result<Login, Failure> {
-        let email = Email::parse(&self.path("Email")?).ok_or_else(|| Failure::Invalid("Email".to_owned()))?;
+        let email = self.email("Email")?;
         let mode = Mode::parse(&self.path("Mode")?).ok_or_else(|| Failure::Invalid("Mode".to_owned()))?;
         Ok(Login { email, mode })
+    }
+
+    /// An e-mail address in the path.
+    pub fn email(&self, name: &str) -> Result<Email, Failure> {
+        Email::parse(&self.path(name)?).ok_or_else(|| Failure::Invalid(name.to_owned()))
     }
 
     /// The body, a JSON object; fields that are not asked for are not looked at (decision 1).
@@ -105,7 +112,21 @@ impl<'a> Call<'a> {
         };
         let header = |name| self.request.headers().get(name).and_then(|value| value.to_str().ok());
         let (token, api_key) = (header("authorization"), header("x-api-key"));
-        Visitor::identify(self.context(), self.deps.tokens()?, token, api_key, modes).await
+        let visitor = Visitor::identify(self.context(), self.deps.tokens()?, token, api_key, modes).await?;
+        self.bearer.get_or_init(|| (visitor.login().clone(), visitor.organisation().clone()));
+        Ok(visitor)
+    }
+
+    /// Whose genuine token it was, once that was found out, whatever became of the call.
+    pub(crate) fn bearer(&self) -> Option<&(Login, OrganisationId)> {
+        self.bearer.get()
+    }
+
+    /// What the path names besides the caller: its other parameters, decoded, with `/` between them.
+    pub(crate) fn object(&self) -> String {
+        let parameters = path::parameters(self.path, self.request.uri().path()).unwrap_or_default();
+        let others = parameters.into_iter().filter(|(name, _)| !["Email", "Mode", "Phone"].contains(name));
+        others.filter_map(|(_, raw)| path::percent_decode(raw)).collect::<Vec<_>>().join("/")
     }
 
     /// The caller, admitted by its account's records.
@@ -137,6 +158,14 @@ impl Body {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|it| !it.is_empty())),
             Some(_) => Err(Failure::Invalid(name.to_owned())),
+        }
+    }
+
+    /// A text that may be absent, under its name or the name that an old client gives it.
+    pub fn optional_or(&self, name: &str, alias: &str) -> Result<Option<&str>, Failure> {
+        match self.optional(name)? {
+            Some(text) => Ok(Some(text)),
+            None => self.optional(alias),
         }
     }
 

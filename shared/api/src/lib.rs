@@ -33,7 +33,11 @@ async fn run(operation: &Operation, deps: &Deps, request_id: &str, request: &Req
         return Err(Failure::TooLarge { limit: MAX_BODY });
     }
     let call = Call::new(operation.path, operation.access, deps, request_id, request);
-    let body = Bytes::from((operation.run)(&call).await?.to_string());
+    let outcome = (operation.run)(&call).await;
+    if let Err(failure) = &outcome {
+        ws_channel::trail::keep(operation, &call, failure).await;
+    }
+    let body = Bytes::from(outcome?.to_string());
     if body.len() > MAX_BODY { Err(Failure::TooLarge { limit: MAX_BODY }) } else { Ok(body) }
 }
 

@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::call::{Access, Call, Running};
 use crate::deps::Need;
-use crate::ws_channel::{account, certs, files, pgp, session};
+use crate::ws_channel::{account, audit, certs, files, pgp, session};
 
 /// One row.
 pub struct Operation {
@@ -147,6 +147,78 @@ pub const LIST_CERTS: Operation = Operation {
     run: certs::list,
 };
 
+/// ConfigCerts.
+pub const CONFIG_CERTS: Operation = Operation {
+    name: "ConfigCerts",
+    function: "certs/config_certs",
+    method: Method::POST,
+    path: "/v2/certs",
+    access: admin_only("Cert configuration allowed for admin user only"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: certs::configure,
+};
+
+/// ShareCerts.
+pub const SHARE_CERTS: Operation = Operation {
+    name: "ShareCerts",
+    function: "certs/share_certs",
+    method: Method::PUT,
+    path: "/v2/certs/shared/{ExtEmail}",
+    access: admin_only("Cert sharing allowed for admin user only"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens],
+    run: certs::share,
+};
+
+/// UnshareCerts.
+pub const UNSHARE_CERTS: Operation = Operation {
+    name: "UnshareCerts",
+    function: "certs/unshare_certs",
+    method: Method::DELETE,
+    path: "/v2/certs/shared/{ExtEmail}",
+    access: admin_only("Cert sharing allowed for admin user only"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: certs::unshare,
+};
+
+/// ExportCert.
+pub const EXPORT_CERT: Operation = Operation {
+    name: "ExportCert",
+    function: "certs/export_cert",
+    method: Method::GET,
+    path: "/v2/certs/{Bank}",
+    access: admin_only("Cert export allowed for admin user only"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer],
+    run: certs::export,
+};
+
+/// ImportCert.
+pub const IMPORT_CERT: Operation = Operation {
+    name: "ImportCert",
+    function: "certs/import_cert",
+    method: Method::PUT,
+    path: "/v2/certs/{Bank}",
+    access: admin_only("Cert import allowed for admin user only"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
+    run: certs::import,
+};
+
+/// RetireCert.
+pub const RETIRE_CERT: Operation = Operation {
+    name: "RetireCert",
+    function: "certs/retire_cert",
+    method: Method::DELETE,
+    path: "/v2/certs/{Bank}",
+    access: admin_only("Cert retirement allowed for admin user only"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: certs::retire,
+};
+
 /// EnrollCert.
 pub const ENROLL_CERT: Operation = Operation {
     name: "EnrollCert",
@@ -195,6 +267,18 @@ pub const DOWNLOAD_FILE: Operation = Operation {
     run: files::download,
 };
 
+/// DeleteFile.
+pub const DELETE_FILE: Operation = Operation {
+    name: "DeleteFile",
+    function: "files/delete_file",
+    method: Method::DELETE,
+    path: "/v2/files/{Bank}/{FileType}/{FileReference}",
+    access: data_only("File deletion not allowed on admin mode, use data account mode"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Banks],
+    run: files::delete,
+};
+
 /// ListKeys.
 pub const LIST_KEYS: Operation = Operation {
     name: "ListKeys",
@@ -219,8 +303,20 @@ pub const UPLOAD_KEY: Operation = Operation {
     run: pgp::upload,
 };
 
+/// ListAuditEvents.
+pub const LIST_AUDIT_EVENTS: Operation = Operation {
+    name: "ListAuditEvents",
+    function: "audit/list_audit_events",
+    method: Method::GET,
+    path: "/v2/audit",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::ServiceKeys],
+    run: audit::list,
+};
+
 /// Every operation. A function refers to its own row only, so that it links no other's code.
-pub static ALL: [&Operation; 15] = [
+pub static ALL: [&Operation; 23] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
@@ -230,12 +326,20 @@ pub static ALL: [&Operation; 15] = [
     &LOGIN_MFA,
     &LOGOUT,
     &LIST_CERTS,
+    &CONFIG_CERTS,
+    &SHARE_CERTS,
+    &UNSHARE_CERTS,
+    &EXPORT_CERT,
     &ENROLL_CERT,
+    &IMPORT_CERT,
+    &RETIRE_CERT,
     &LIST_FILES,
     &UPLOAD_FILE,
     &DOWNLOAD_FILE,
+    &DELETE_FILE,
     &LIST_KEYS,
     &UPLOAD_KEY,
+    &LIST_AUDIT_EVENTS,
 ];
 
 impl Operation {

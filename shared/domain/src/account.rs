@@ -3,7 +3,7 @@
 use crate::names::{Login, Mode};
 use crate::organisations;
 use crate::ports::{Gateway, Identity, NewUser, Store};
-use crate::records::{Account, Key, ModeRecord, Organisation, Record, Stored, Write};
+use crate::records::{Account, Export, Key, ModeRecord, Organisation, Record, Stored, Write};
 use crate::service_keys::ServiceKeys;
 use crate::session::{ChallengeAnswer, Holdings, spend_challenge};
 use crate::{Context, Failure, audit, failure};
@@ -122,6 +122,7 @@ fn account_of(
         agreement: organisation.agreement,
         name: registration.name.to_owned(),
         company: registration.company.to_owned(),
+        export: Export::Allowed,
         created: context.now(),
     }
 }

@@ -1,8 +1,36 @@
-//! Audit events, each written in the transaction of the change that it tells of.
+//! The audit trail: each change's event in the transaction of the change, refusals in a capped trail, events sealed in a
+//! signed chain (decision 0009).
+
+mod chain;
+mod export;
+mod key;
+mod list;
+mod refusals;
+mod seal;
+mod text;
+
+use time::{Duration, OffsetDateTime};
 
 use crate::Context;
 use crate::names::{Login, OrganisationId};
-use crate::records::{AuditEvent, Record, Write};
+use crate::records::{Actor, AuditEvent, SHARDS, Write};
+
+pub use chain::{leaf, root};
+pub use export::{Exported, export, head};
+pub use key::{AuditKey, public_key_id};
+pub use list::{Entry, Page, Question, list};
+pub use refusals::{Refused, Who, keep_refusal};
+pub use seal::{Finding, HORIZON, Sealing, audited, seal};
+pub use text::{batch_hash, batch_line, batch_text, event_line, head_line};
+
+/// The outcomes that an event or a refusal may have (brief 1.6).
+pub const OUTCOMES: [&str; 8] =
+    ["started", "accepted", "completed", "not_found", "rejected", "failed", "partial_failure", "skipped"];
+
+/// Longest code of a bank that is kept, in characters (brief 1.6).
+const BANK_CODE: usize = 16;
+/// Longest text that is kept, in characters (brief 1.6).
+const TEXT: usize = 512;
 
 /// A completed change, to be added to its transaction.
 #[must_use]
@@ -13,10 +41,17 @@ pub fn completed(
     action: &str,
     object: &str,
 ) -> Write {
-    answered(context, organisation, actor, action, "completed", object, None)
+    Write::Event(event(context, organisation, Actor::Account(actor.clone()), action, "completed", object))
 }
 
-/// A change whose outcome a bank tells: `started`, `completed`, `rejected` or `failed`, with the bank's code where it gave one.
+/// A completed change of the operator's, to be added to its transaction.
+#[must_use]
+pub fn operated(context: Context<'_>, organisation: &OrganisationId, action: &str, object: &str) -> Write {
+    Write::Event(event(context, organisation, Actor::Operator, action, "completed", object))
+}
+
+/// A change whose outcome a bank tells: `started`, and then `completed`, `rejected` or `failed`, with the bank's code and text
+/// where it gave them.
 #[must_use]
 pub fn answered(
     context: Context<'_>,
@@ -25,19 +60,60 @@ pub fn answered(
     action: &str,
     outcome: &str,
     object: &str,
-    bank_code: Option<&str>,
+    bank: Option<(&str, &str)>,
 ) -> Write {
+    Write::Event(AuditEvent {
+        sequence: if outcome == "started" { 1 } else { 2 },
+        bank_code: bank.map(|(code, _)| clean(code, BANK_CODE)),
+        bank_text: bank.map(|(_, text)| clean(text, TEXT)).filter(|text| !text.is_empty()),
+        ..event(context, organisation, Actor::Account(actor.clone()), action, outcome, object)
+    })
+}
+
+fn event(
+    context: Context<'_>,
+    organisation: &OrganisationId,
+    actor: Actor,
+    action: &str,
+    outcome: &str,
+    object: &str,
+) -> AuditEvent {
+    let mut shard = [0];
+    context.random.fill(&mut shard);
     let at = context.now();
-    Write::Insert(Record::AuditEvent(AuditEvent {
+    AuditEvent {
         organisation: organisation.clone(),
-        id: format!("{:013}-{}", at.unix_timestamp_nanos() / 1_000_000, context.uuid()),
+        id: id(context, at),
+        shard: shard[0] % u8::try_from(SHARDS).unwrap_or(u8::MAX),
         at,
         action: action.to_owned(),
         outcome: outcome.to_owned(),
-        actor: actor.email.clone(),
-        mode: actor.mode,
+        sequence: 1,
+        actor,
         request_id: context.request_id.to_owned(),
-        object: object.to_owned(),
-        bank_code: bank_code.map(str::to_owned),
-    }))
+        object: clean(object, TEXT),
+        bank_code: None,
+        bank_text: None,
+    }
+}
+
+/// Sorts by time: milliseconds with 13 digits, a hyphen, a UUID.
+fn id(context: Context<'_>, at: OffsetDateTime) -> String {
+    format!("{}-{}", moment(at), context.uuid())
+}
+
+/// Less than the id of everything that happened in this millisecond or later, greater than of all before.
+fn moment(at: OffsetDateTime) -> String {
+    format!("{:013}", (at.unix_timestamp_nanos() / 1_000_000).max(0))
+}
+
+/// The moment of an id.
+fn time_of(id: &str) -> Option<OffsetDateTime> {
+    let milliseconds: i64 = id.get(..13)?.parse().ok()?;
+    Some(OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(milliseconds))
+}
+
+/// At most so many characters, none of them a control character.
+fn clean(text: &str, most: usize) -> String {
+    text.chars().map(|it| if it.is_control() { ' ' } else { it }).take(most).collect()
 }

@@ -1,17 +1,33 @@
-//! Bank certificates: enrolling one, telling which there are (brief 1.3).
+//! Bank certificates (brief 1.3): enrolling one here; importing, exporting, sharing, retiring and listing in the rooms below.
+
+mod export;
+mod import;
+mod list;
+mod retire;
+mod share;
 
 use time::Duration;
 
 use crate::names::Bank;
-use crate::ports::{BankChannel, BankError, BankUser, CertificateSummary, CommitError, Enrolment, Store};
-use crate::records::{BankCertificate, CertificateState, KeyId, KeyKind, Record, SealedKey, Write};
+use crate::ports::{BankChannel, BankError, BankUser, CommitError, Enrolment, Store};
+use crate::records::{BankCertificate, CertificateState, KeyId, KeyKind, Record, SealedKey, Stored, Write};
 use crate::seal::Sealer;
 use crate::secret::Password;
 use crate::session::Caller;
 use crate::{Context, Failure, audit};
 
+pub use export::{Exported, configure, export};
+pub use import::{ImportRequest, PemPair, import};
+pub use list::{Connection, Descriptor, Listing, Purpose, list};
+pub use retire::{Retirement, retire};
+pub use share::{ShareVisit, Sharing, share, unshare};
+
 /// How long an enrolment may be under way before another may take its place: longer than the bank calls may last.
 const PENDING: Duration = Duration::seconds(60);
+/// The text for a bank that the account has a certificate for.
+const EXISTS: &str = "Bank certificate(s) already exists";
+/// The text for a bank that is being asked for a certificate.
+const IN_PROGRESS: &str = "Enrolment already in progress";
 
 /// What the caller gives.
 pub struct EnrolmentRequest<'a> {
@@ -36,24 +52,10 @@ pub async fn enrol(
     request: EnrolmentRequest<'_>,
 ) -> Result<(), Failure> {
     let bank = check(banks, caller, &request)?;
-    let before = caller.certificate(bank);
-    if let Some(stored) = before {
-        match stored.record.state {
-            CertificateState::Active { .. } => return Err(Failure::Exists("Bank certificate(s) already exists")),
-            CertificateState::Pending if context.now() - stored.record.started < PENDING => {
-                return Err(Failure::Exists("Enrolment already in progress"));
-            }
-            CertificateState::Pending => {}
-        }
-    }
+    let before = replaceable(context, caller, bank)?;
 
     let key = banks.generate_key(bank)?;
-    let id = KeyId {
-        organisation: caller.organisation().clone(),
-        holder: caller.login.email.as_str().to_owned(),
-        kind: KeyKind::Bank,
-        id: format!("{}/{}", bank.as_str(), context.uuid()),
-    };
+    let id = key_id(context, caller, bank);
     let kept_key = SealedKey { id: id.clone(), sealed: sealer.seal(&id, key.expose()).await? };
     let pending = BankCertificate {
         email: caller.login.email.clone(),
@@ -62,15 +64,19 @@ pub async fn enrol(
         user_id: request.user_id.to_owned(),
         key: id,
         state: CertificateState::Pending,
+        encryption: None,
+        shared_to: Vec::new(),
         started: context.now(),
     };
     let (record, version) = (Record::Certificate(pending.clone()), before.map_or(1, |stored| stored.version + 1));
-    let reserve = match before {
-        None => Write::Insert(record),
-        Some(stored) => Write::Replace(record, stored.version),
+    let reserve = put(record, before);
+    let tell = |outcome: &str, bank_said: Option<(&str, &str)>| {
+        let (organisation, login) = (caller.organisation(), &caller.login);
+        audit::answered(context, organisation, login, "certificate.enrol", outcome, bank.as_str(), bank_said)
     };
-    match store.commit(vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone()))]).await {
-        Err(CommitError::Conflict { index: 0, .. }) => return Err(Failure::Exists("Enrolment already in progress")),
+    let started = vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone())), tell("started", None)];
+    match store.commit(started).await {
+        Err(CommitError::Conflict { index: 0, .. }) => return Err(Failure::Exists(IN_PROGRESS)),
         outcome => outcome?,
     }
 
@@ -87,6 +93,10 @@ pub async fn enrol(
                 let forget = vec![
                     Write::Delete(Record::Certificate(pending).key(), version),
                     Write::Delete(Record::SealedKey(kept_key).key(), 1),
+                    match &error {
+                        BankError::Refused { code, text } => tell("rejected", Some((code, text))),
+                        _ => tell("failed", None),
+                    },
                 ];
                 store.commit(forget).await?;
             }
@@ -100,15 +110,21 @@ pub async fn enrol(
     // One that cannot be read is kept all the same (its code is spent), and watched as one that ends now.
     let expires = banks.summary(&certificate).map_or_else(|_| context.now(), |summary| summary.expires);
     let active = BankCertificate { state: CertificateState::Active { certificate, expires, target_ids }, ..pending };
-    let event = audit::completed(context, caller.organisation(), &caller.login, "certificate.enrol", bank.as_str());
-    Ok(store.commit(vec![Write::Replace(Record::Certificate(active), version), event]).await?)
+    let event = tell("completed", Some(("00", "")));
+    Ok(share::commit_own(store, caller, bank, vec![Write::Replace(Record::Certificate(active), version), event])
+        .await?)
 }
 
 fn check(banks: &dyn BankChannel, caller: &Caller, request: &EnrolmentRequest<'_>) -> Result<Bank, Failure> {
     let invalid = |name: &str| Failure::Invalid(name.to_owned());
     let bank = caller.bank(banks, request.bank)?;
     banks.check_enrolment(bank, request.user_id, request.code.expose()).map_err(invalid)?;
-    let company = request.company;
+    check_company(caller, bank, request.company)?;
+    Ok(bank)
+}
+
+fn check_company(caller: &Caller, bank: Bank, company: &str) -> Result<(), Failure> {
+    let invalid = |what: &str| Failure::Invalid(what.to_owned());
     if company.trim().is_empty() || company.chars().count() > 64 || company.chars().any(char::is_control) {
         return Err(invalid("Company"));
     }
@@ -116,35 +132,42 @@ fn check(banks: &dyn BankChannel, caller: &Caller, request: &EnrolmentRequest<'_
     if bank == Bank::SIMULATOR && company != caller.account.company {
         return Err(invalid("Company (not the registered one)"));
     }
-    Ok(bank)
+    Ok(())
 }
 
-/// A certificate as the API lists it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// Bank.
-    pub bank: Bank,
-    /// Web Services user id.
-    pub user_id: String,
-    /// X.509, DER.
-    pub certificate: Vec<u8>,
-    /// What people read in it.
-    pub summary: CertificateSummary,
-}
-
-/// The account's own certificates, by bank.
-pub fn list(banks: &dyn BankChannel, caller: &Caller) -> Result<Vec<Listed>, Failure> {
-    let mut listed = Vec::new();
-    for stored in &caller.certificates {
-        if let CertificateState::Active { certificate, .. } = &stored.record.state {
-            listed.push(Listed {
-                bank: stored.record.bank,
-                user_id: stored.record.user_id.clone(),
-                certificate: certificate.clone(),
-                summary: banks.summary(certificate)?,
-            });
+/// The record that a new certificate may take the place of: none, or an enrolment that was given up.
+fn replaceable<'a>(
+    context: Context<'_>,
+    caller: &'a Caller,
+    bank: Bank,
+) -> Result<Option<&'a Stored<BankCertificate>>, Failure> {
+    let before = caller.certificate(bank);
+    if let Some(stored) = before {
+        match stored.record.state {
+            CertificateState::Active { .. } => return Err(Failure::Exists(EXISTS)),
+            CertificateState::Pending if context.now() - stored.record.started < PENDING => {
+                return Err(Failure::Exists(IN_PROGRESS));
+            }
+            CertificateState::Pending => {}
         }
     }
-    listed.sort_by_key(|it| it.bank.as_str());
-    Ok(listed)
+    Ok(before)
+}
+
+/// Puts the record where `before` was, or nothing.
+fn put(record: Record, before: Option<&Stored<BankCertificate>>) -> Write {
+    match before {
+        None => Write::Insert(record),
+        Some(stored) => Write::Replace(record, stored.version),
+    }
+}
+
+/// A name for a new private key of the account.
+fn key_id(context: Context<'_>, caller: &Caller, bank: Bank) -> KeyId {
+    KeyId {
+        organisation: caller.organisation().clone(),
+        holder: caller.login.email.as_str().to_owned(),
+        kind: KeyKind::Bank,
+        id: format!("{}/{}", bank.as_str(), context.uuid()),
+    }
 }

@@ -56,6 +56,24 @@ pub enum Failure {
     /// Caller: the account has no certificate for the bank.
     #[error("no certificate for the bank")]
     NoCertificate,
+    /// Caller: the account has no export key of this id.
+    #[error("no such export key")]
+    NoExportKey,
+    /// Caller: the account's certificates may not be exported, and that is for good.
+    #[error("export disabled")]
+    ExportDisabled,
+    /// Caller: not the owner of the API key.
+    #[error("not the owner")]
+    NotOwner,
+    /// Caller: data mode without an authorize key is read-only (design, decision 11).
+    #[error("read-only without an authorize key")]
+    ReadOnly,
+    /// Caller: a certificate or private key cannot be taken over. Holds the text that says why, nothing of the key.
+    #[error("{0}")]
+    Unusable(String),
+    /// Caller: the bank's protocol has no such request. Nothing was sent.
+    #[error("not offered by the bank")]
+    NotOffered,
     /// Caller: it is there already. Holds the text that says what.
     #[error("{0}")]
     Exists(&'static str),

@@ -6,8 +6,8 @@ use time::OffsetDateTime;
 use crate::names::{Bank, Email, OrganisationId};
 use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
-    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Stored, Upload, UploadState,
-    Write,
+    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Share, Stored, Upload,
+    UploadState, Write,
 };
 use crate::seal::Sealer;
 use crate::secret::Secret;
@@ -83,13 +83,13 @@ pub async fn upload(desk: Desk<'_>, caller: &Caller, request: UploadRequest<'_>)
         Err(BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)) => (UploadState::NotSent, "failed"),
         Err(_) => (UploadState::Unknown, "failed"),
     };
-    let code = match &sent {
-        Ok(()) => Some("00"),
-        Err(BankError::Refused { code, .. }) => Some(code.as_str()),
+    let bank_said = match &sent {
+        Ok(()) => Some(("00", "")),
+        Err(BankError::Refused { code, text }) => Some((code.as_str(), text.as_str())),
         Err(_) => None,
     };
-    let event =
-        audit::answered(desk.context, caller.organisation(), &caller.login, "file.upload", outcome, &upload.id, code);
+    let (organisation, login) = (caller.organisation(), &caller.login);
+    let event = audit::answered(desk.context, organisation, login, "file.upload", outcome, &upload.id, bank_said);
     let record = Record::Upload(Upload { state, ..upload });
     desk.store.commit(vec![Write::Replace(record, version), event]).await?;
     Ok(sent?)
@@ -163,6 +163,7 @@ impl DownloadVisit {
         if let Some(bank) = Bank::parse(request.bank) {
             let email = visitor.email().clone();
             keys.push(Key::Certificate(email.clone(), bank));
+            keys.push(Key::Share(email.clone(), bank));
             keys.push(Key::Download(email, bank, request.file_type.to_owned(), request.reference.to_owned()));
         }
         let mut records = store.get(&keys).await?;
@@ -238,6 +239,19 @@ pub fn blob_id(organisation: &OrganisationId, email: &Email, blob: &str) -> KeyI
     }
 }
 
+/// Has the bank delete a file. No bank served here has that in its protocol (Nordea: "not in use"), so whoever may ask is
+/// told so, and nothing is sent.
+pub fn delete(banks: &dyn BankChannel, caller: &Caller, bank: &str) -> Result<(), Failure> {
+    let bank = caller.bank(banks, bank)?;
+    if !caller.pgp_keys.iter().any(|it| it.record.purpose == PgpPurpose::Authorize) {
+        return Err(Failure::ReadOnly);
+    }
+    if caller.issued(bank).is_none() && caller.share(bank).is_none() {
+        return Err(Failure::NoCertificate);
+    }
+    Err(Failure::NotOffered)
+}
+
 /// A certificate with its opened key, ready for a bank call.
 struct Access {
     certificate: BankCertificate,
@@ -248,22 +262,23 @@ struct Access {
 }
 
 impl Access {
-    /// Opens the private key of the caller's certificate for the bank; asks the bank for its folders where they are not
-    /// known yet.
+    /// Opens the private key of the certificate that the caller uses for the bank; asks the bank for its folders where
+    /// they are not known yet.
     async fn open(desk: Desk<'_>, caller: &Caller, bank: Bank) -> Result<Self, Failure> {
-        let stored = caller.certificate(bank).ok_or(Failure::NoCertificate)?;
+        let (stored, key) = match (caller.issued(bank), caller.share(bank)) {
+            (Some(own), _) => (own.clone(), sealed_key(desk.store, &own.record.key).await?),
+            (None, Some(share)) => shared(desk.store, &share.record).await?,
+            (None, None) => return Err(Failure::NoCertificate),
+        };
         let CertificateState::Active { certificate: der, expires, target_ids } = &stored.record.state else {
             return Err(Failure::NoCertificate);
         };
-        let id = &stored.record.key;
-        let key = sealed_key(desk.store.get(&[Key::SealedKey(id.clone())]).await?)
-            .ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))?;
         let mut access = Self {
-            certificate: stored.record.clone(),
             der: der.clone(),
             expires: *expires,
-            key: desk.sealer.open(id, &key).await?,
+            key: desk.sealer.open(&stored.record.key, &key).await?,
             target_id: target_ids.first().cloned(),
+            certificate: stored.record,
         };
         if access.target_id.is_none() {
             access.learn_target_ids(desk, stored.version).await?;
@@ -294,9 +309,31 @@ impl Access {
     }
 }
 
-fn sealed_key(found: Vec<Stored>) -> Option<Vec<u8>> {
-    found.into_iter().find_map(|stored| match stored.record {
+/// The certificate that a share is of, and its sealed key, in one read; in two after a renewal, which makes another key.
+async fn shared(store: &dyn Store, share: &Share) -> Result<(Stored<BankCertificate>, Vec<u8>), Failure> {
+    let keys = [Key::Certificate(share.owner.clone(), share.bank), Key::SealedKey(share.key.clone())];
+    let (mut certificate, mut sealed) = (None, None);
+    for Stored { record, version } in store.get(&keys).await? {
+        match record {
+            Record::Certificate(record) => certificate = Some(Stored { record, version }),
+            Record::SealedKey(key) => sealed = Some(key.sealed),
+            _ => {}
+        }
+    }
+    // Unshared or retired since the account was read.
+    let live = certificate.filter(|it| it.record.shared_to.contains(&share.email)).ok_or(Failure::NoCertificate)?;
+    let sealed = match sealed {
+        Some(sealed) if live.record.key == share.key => sealed,
+        _ => sealed_key(store, &live.record.key).await?,
+    };
+    Ok((live, sealed))
+}
+
+async fn sealed_key(store: &dyn Store, id: &KeyId) -> Result<Vec<u8>, Failure> {
+    let found = store.get(&[Key::SealedKey(id.clone())]).await?;
+    let sealed = found.into_iter().find_map(|stored| match stored.record {
         Record::SealedKey(key) => Some(key.sealed),
         _ => None,
-    })
+    });
+    sealed.ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))
 }

@@ -46,7 +46,8 @@ fn already(registered: PgpPurpose, wanted: PgpPurpose) -> Result<(), Failure> {
     if registered == wanted { Ok(()) } else { Err(Failure::Exists("PGP key already exists with the other purpose")) }
 }
 
-fn advice(problem: pgp::KeyProblem) -> &'static str {
+/// What the sender of a key, or who asks for it to be used, is told.
+pub(crate) fn advice(problem: pgp::KeyProblem) -> &'static str {
     use pgp::KeyProblem;
     match problem {
         KeyProblem::NotAKey => "not an armored public key",

@@ -111,6 +111,12 @@ impl Bank {
     pub fn as_str(self) -> &'static str {
         self.0
     }
+
+    /// Whether its customers have a second certificate, for encryption (brief 2.8).
+    #[must_use]
+    pub fn encrypts(self) -> bool {
+        self.0 == "danskebank"
+    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::names::{Email, OrganisationId};
 use crate::ports::{CommitError, Gateway, Random, Store};
-use crate::records::{Account, Agreement, ApiKey, Key, Organisation, Record, Stored, Write};
-use crate::{Context, Failure};
+use crate::records::{Account, Agreement, ApiKey, Audited, Key, Organisation, Record, Stored, Write};
+use crate::{Context, Failure, audit};
 
 /// Length of an API key; letters and digits, the first a letter (brief 2.2), 5.9 bits each.
 const API_KEY_LENGTH: usize = 40;
@@ -34,7 +34,12 @@ pub(crate) async fn create(
     let key = api_key(context.random);
     gateway.admit(&organisation.id, &key).await?;
     let record = ApiKey { hash: api_key_hash(&key), organisation: organisation.id.clone() };
-    let writes = vec![Write::Insert(Record::Organisation(organisation.clone())), Write::Insert(Record::ApiKey(record))];
+    let records = [
+        Record::Organisation(organisation.clone()),
+        Record::ApiKey(record),
+        Record::Audited(Audited { organisation: organisation.id.clone() }),
+    ];
+    let writes = records.into_iter().map(Write::Insert).collect();
     Ok((organisation, key, writes))
 }
 
@@ -59,6 +64,7 @@ async fn organisation(store: &dyn Store, id: OrganisationId) -> Result<Option<St
 /// Changes an organisation's service agreement, as the operator does it: first the organisation, so that accounts
 /// registered from now on have it, then each of the accounts named. Safe to repeat.
 pub async fn set_agreement(
+    context: Context<'_>,
     store: &dyn Store,
     id: &OrganisationId,
     accounts: &[Email],
@@ -66,14 +72,18 @@ pub async fn set_agreement(
 ) -> Result<(), Failure> {
     let current = organisation(store, id.clone()).await?.ok_or(Failure::NotFound)?;
     let changed = Organisation { agreement, ..current.record };
-    store.commit(vec![Write::Replace(Record::Organisation(changed), current.version)]).await?;
+    let event = |object: &str| audit::operated(context, id, "organisation.agreement", object);
+    store
+        .commit(vec![Write::Replace(Record::Organisation(changed), current.version), event(agreement.as_str())])
+        .await?;
     for email in accounts {
         for stored in store.get(&[Key::Account(email.clone())]).await? {
             if let Record::Account(record) = stored.record
                 && record.organisation == *id
             {
                 let changed = Account { agreement, ..record };
-                match store.commit(vec![Write::Replace(Record::Account(changed), stored.version)]).await {
+                let told = event(&format!("{} for {email}", agreement.as_str()));
+                match store.commit(vec![Write::Replace(Record::Account(changed), stored.version), told]).await {
                     Ok(()) => {}
                     Err(CommitError::Conflict { .. }) => {
                         return Err(Failure::Unavailable("the account was changed meanwhile; repeat".to_owned()));

@@ -15,6 +15,7 @@
 
 mod armor;
 mod certificate;
+mod encryption;
 mod signature;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use std::fmt;
 use thiserror::Error;
 use time::OffsetDateTime;
 
+use crate::ports::Random;
 use crate::records::PgpPurpose;
 use certificate::Certificate;
 
@@ -117,4 +119,11 @@ pub fn verify_detached(
     signers.sort();
     signers.dedup();
     if signers.is_empty() { Err(SignatureProblem::AllFailed) } else { Ok(signers) }
+}
+
+/// Data encrypted to a registered `key` (binary), as an armored message: to the newest of its (sub)keys that may be
+/// encrypted to at `now`. AES-256, in the form that the key's version goes with: integrity protected (version 4, which
+/// every reader of such keys knows), AEAD with OCB (version 6).
+pub fn encrypt(key: &[u8], data: &[u8], random: &dyn Random, now: OffsetDateTime) -> Result<String, KeyProblem> {
+    encryption::encrypt(key, data, random, now.unix_timestamp())
 }

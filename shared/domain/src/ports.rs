@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::names::{Bank, Email, Login, OrganisationId};
-use crate::records::{Key, KeyKind, Stored, Write};
+use crate::records::{Key, KeyKind, Shelf, Stored, Stretch, Write};
 use crate::secret::{Password, Secret};
 
 /// The time.
@@ -54,13 +54,15 @@ pub struct Expiring {
 /// The records. Reads are strongly consistent, but for [`Store::expiring`].
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// An account's own partition in one query: the account, its modes, certificates and PGP keys.
+    /// An account's own partition in one query: the account, its modes, certificates, shares and PGP keys.
     async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable>;
-    /// The records with these keys (at most 25) in one read; those absent are left out.
+    /// The records with these keys (at most 100) in one read; those absent are left out.
     async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable>;
+    /// A stretch of records that lie in the order of their ids, in one query for each megabyte.
+    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable>;
     /// The ends of active bank certificates from one moment to another, both included; a change of a moment ago may not show.
     async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable>;
-    /// All of the writes (at most 25, no two on one key), or none.
+    /// All of the writes (at most 100, an event counting twice; no two on one key), or none.
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError>;
 }
 
@@ -364,12 +366,16 @@ pub struct FileDescriptor {
 /// What people read in a certificate (brief 1.3).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateSummary {
+    /// Beginning of validity.
+    pub begins: OffsetDateTime,
     /// End of validity.
     pub expires: OffsetDateTime,
     /// Common name of the issuer.
     pub issuer: String,
     /// Serial number, upper-case hex.
     pub serial: String,
+    /// `SubjectPublicKeyInfo`, DER.
+    pub public_key: Vec<u8>,
 }
 
 /// The banks. Every answer was verified before any of it is given out.
@@ -379,6 +385,10 @@ pub trait BankChannel: Send + Sync {
     fn bank(&self, name: &str) -> Option<Bank>;
     /// Whether user id and code have the shape that the bank gives out; else the name of the wrong one (`WsUserId`, `Code`).
     fn check_enrolment(&self, bank: Bank, user_id: &str, code: &str) -> Result<(), &'static str>;
+    /// Whether a user id has the shape that the bank gives out.
+    fn user_id_fits(&self, bank: Bank, user_id: &str) -> bool;
+    /// Whether a certificate, DER, was issued by an authority that is known here as the bank's.
+    fn knows_issuer(&self, bank: Bank, certificate: &[u8]) -> bool;
     /// A new private key of the kind that the bank wants, PKCS#8 DER.
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError>;
     /// Gets a certificate for a key: X.509 DER, checked to be for this key and user.

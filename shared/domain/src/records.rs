@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::names::{Bank, Email, Login, Mode, OrganisationId};
+use crate::names::{Bank, Email, Login, OrganisationId};
 
 /// A record's name in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -17,6 +17,10 @@ pub enum Key {
     Mode(Login),
     /// A [`BankCertificate`]; in the account's partition.
     Certificate(Email, Bank),
+    /// A [`Share`]: the certificate of another account that this one uses at the bank; in the account's partition.
+    Share(Email, Bank),
+    /// A [`RetiredCertificate`] by its mark; in the account's partition.
+    Retired(Email, Bank, String),
     /// A [`PgpKey`] by its fingerprint, upper-case hex; in the account's partition.
     PgpKey(Email, String),
     /// A [`SealedKey`] by its id; in a partition of its own, which a role can be kept from.
@@ -31,6 +35,72 @@ pub enum Key {
     Download(Email, Bank, String, String),
     /// An [`AuditEvent`] of an organisation by its id, which sorts by time.
     AuditEvent(OrganisationId, String),
+    /// An [`AuditBatch`] of an organisation by its number, from 1.
+    AuditBatch(OrganisationId, u64),
+    /// The [`AuditHead`] of an organisation.
+    AuditHead(OrganisationId),
+    /// The entry of an organisation in the list of those that have an audit trail.
+    Audited(OrganisationId),
+    /// A [`Refusal`] by its id, which sorts by time.
+    Refusal(Trail, String),
+    /// A [`Count`].
+    Count(Counter),
+}
+
+/// What a [`Count`] counts.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Counter {
+    /// The audit events of an organisation that carry this shard's number.
+    Events(OrganisationId, u8),
+    /// The refusals kept for somebody in an hour (hours since 1970).
+    Refusals(String, i64),
+}
+
+/// Where a refusal is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Trail {
+    /// With the organisation of the account that it is about.
+    Organisation(OrganisationId),
+    /// Among the failed logins of names that nobody has, in one of 256 parts by the name's hash.
+    Nobody(u8),
+}
+
+/// Records that lie together in the order of their ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shelf {
+    /// The [`AuditEvent`]s of an organisation, by time.
+    AuditEvents(OrganisationId),
+    /// The [`AuditBatch`]es of an organisation, by number: ids are those of [`batch_id`].
+    AuditBatches(OrganisationId),
+    /// [`Refusal`]s, by time.
+    Refusals(Trail),
+    /// One part of [`AUDITED_PARTS`] of the organisations that have an audit trail.
+    Audited(u8),
+}
+
+/// In how many parts the list of audited organisations lies.
+pub const AUDITED_PARTS: u8 = 16;
+
+/// A stretch of a [`Shelf`]: ids greater than `after` and less than `before`, at most `most` of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stretch<'a> {
+    /// The ids are greater than this; empty for all.
+    pub after: &'a str,
+    /// The ids are less than this.
+    pub before: &'a str,
+    /// From the greatest id down.
+    pub newest_first: bool,
+    /// How many at most.
+    pub most: usize,
+}
+
+/// Greater than every id on a shelf.
+pub const LAST_ID: &str = "~";
+
+/// The id of a batch on its shelf: its number with twelve digits.
+#[must_use]
+pub fn batch_id(number: u64) -> String {
+    format!("{number:012}")
 }
 
 /// One record.
@@ -42,6 +112,8 @@ pub enum Record {
     Account(Account),
     Mode(ModeRecord),
     Certificate(BankCertificate),
+    Share(Share),
+    Retired(RetiredCertificate),
     PgpKey(PgpKey),
     SealedKey(SealedKey),
     SpentChallenge(SpentChallenge),
@@ -49,6 +121,11 @@ pub enum Record {
     Upload(Upload),
     Download(Download),
     AuditEvent(AuditEvent),
+    AuditBatch(AuditBatch),
+    AuditHead(AuditHead),
+    Audited(Audited),
+    Refusal(Refusal),
+    Count(Count),
 }
 
 /// A record as read, with the version that a change of it must name. Versions start at 1.
@@ -73,6 +150,12 @@ pub enum Write {
     Forget(Key),
     /// The record must be there with this version; it stays.
     Check(Key, u64),
+    /// The record must be absent; it stays so.
+    Absent(Key),
+    /// The event must be absent; with it the count of its shard goes up by one. Several events may be in one transaction.
+    Event(AuditEvent),
+    /// The count, kept until this time, goes up by one; it must be less than this before. It is made where it is absent.
+    Count(Counter, u64, OffsetDateTime),
 }
 
 /// Whether an organisation may use real banks (design, decision 10).
@@ -84,6 +167,18 @@ pub enum Agreement {
     Active,
     /// Nothing.
     Suspended,
+}
+
+impl Agreement {
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Test => "test",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+        }
+    }
 }
 
 /// An integrator: owner of an API key and of everything registered with it.
@@ -127,8 +222,40 @@ pub struct Account {
     pub name: String,
     /// The company; what the simulator bank compares at enrolment.
     pub company: String,
+    /// Whether its certificates may be exported.
+    pub export: Export,
     /// When it was registered.
     pub created: OffsetDateTime,
+}
+
+/// Whether an account's certificates and private keys may leave the service. Disabling is for good (brief 1.7).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Export {
+    /// They may, encrypted to a registered export key.
+    Allowed,
+    /// They may not, ever.
+    Disabled,
+}
+
+impl Export {
+    /// From its name in the API.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "allowed" => Some(Self::Allowed),
+            "disabled" => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+
+    /// Its name in the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Disabled => "disabled",
+        }
+    }
 }
 
 /// A registered mode of an account.
@@ -175,8 +302,67 @@ pub struct BankCertificate {
     pub key: KeyId,
     /// State.
     pub state: CertificateState,
-    /// When the enrolment began.
+    /// The second pair, where the bank wants one for encryption.
+    pub encryption: Option<EncryptionPair>,
+    /// Accounts that may use it; each has a [`Share`] of it.
+    pub shared_to: Vec<Email>,
+    /// When the enrolment or import began.
     pub started: OffsetDateTime,
+}
+
+impl BankCertificate {
+    /// The certificate itself (X.509, DER), once there is one.
+    #[must_use]
+    pub fn issued(&self) -> Option<&[u8]> {
+        match &self.state {
+            CertificateState::Active { certificate, .. } => Some(certificate),
+            CertificateState::Pending => None,
+        }
+    }
+}
+
+/// A certificate for encryption and its key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EncryptionPair {
+    /// X.509, DER.
+    pub certificate: Vec<u8>,
+    /// The private key.
+    pub key: KeyId,
+}
+
+/// That an account uses another account's certificate at a bank. It is there exactly as long as the certificate names the
+/// account in its `shared_to`: both change in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Share {
+    /// The account that uses it.
+    pub email: Email,
+    /// Bank.
+    pub bank: Bank,
+    /// The account whose certificate it is.
+    pub owner: Email,
+    /// The certificate's private key when it was shared, so that both can be read at once. A renewal makes another.
+    pub key: KeyId,
+    /// When it was shared.
+    pub since: OffsetDateTime,
+}
+
+/// A certificate that is used no more. Its private key is destroyed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RetiredCertificate {
+    /// Account.
+    pub email: Email,
+    /// Bank.
+    pub bank: Bank,
+    /// Eight hex digits that tell it from others of the bank.
+    pub mark: String,
+    /// Web Services user id at the bank.
+    pub user_id: String,
+    /// X.509, DER.
+    pub certificate: Vec<u8>,
+    /// The second certificate, X.509, DER, where there was one.
+    pub encryption: Option<Vec<u8>>,
+    /// When it was retired.
+    pub at: OffsetDateTime,
 }
 
 /// What a PGP key is registered for; a key has one purpose (brief 2.7).
@@ -359,29 +545,143 @@ pub struct Download {
     pub at: OffsetDateTime,
 }
 
-/// Who did what to what, with which outcome. Written in the transaction of the change itself.
+/// On whose behalf something was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Actor {
+    /// An account in one of its modes.
+    Account(Login),
+    /// Whoever operates the service.
+    Operator,
+    /// The service by itself.
+    System,
+}
+
+/// Who did what to what, with which outcome. Written in the transaction of the change itself ([`Write::Event`]), never
+/// changed, kept without end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuditEvent {
     /// Organisation.
     pub organisation: OrganisationId,
     /// Id: time in milliseconds (13 digits), `-`, UUID.
     pub id: String,
+    /// Which of the organisation's counters counted it: 0 to 15.
+    pub shard: u8,
     /// When.
     pub at: OffsetDateTime,
     /// `account.register`, `session.login`, `certificate.enrol`, `file.upload`, ...
     pub action: String,
-    /// `completed`, `rejected` or `failed` (brief 1.6).
+    /// `started`, `completed`, `rejected` or `failed` (brief 1.6).
     pub outcome: String,
-    /// E-mail of the account.
-    pub actor: Email,
-    /// Mode of the account.
-    pub mode: Mode,
+    /// Its place among the events of its request, from 1.
+    pub sequence: u32,
+    /// Who.
+    pub actor: Actor,
     /// Id of the HTTP request.
     pub request_id: String,
     /// What it was done to: a fingerprint, a bank, an upload's id.
     pub object: String,
     /// The bank's code, where a bank answered.
     pub bank_code: Option<String>,
+    /// The bank's text, where it gave one; cleaned.
+    pub bank_text: Option<String>,
+}
+
+/// How many counters the events of an organisation share.
+pub const SHARDS: usize = 16;
+
+/// Events sealed together: what is signed, and the signature (decision 0009).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditBatch {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// From 1, without gaps.
+    pub number: u64,
+    /// Hash of the batch before, lower-case hex; 64 zeros for the first.
+    pub previous: String,
+    /// Place of its first event in the organisation's sequence, from 1, without gaps.
+    pub first_sequence: u64,
+    /// The least id of an event in it.
+    pub first: String,
+    /// The greatest id of an event in it.
+    pub last: String,
+    /// Merkle tree hash of its events (RFC 6962, 2.1), lower-case hex.
+    pub root: String,
+    /// How many events of each shard are sealed, this batch included.
+    pub totals: [u64; SHARDS],
+    /// When it was sealed.
+    pub sealed_at: OffsetDateTime,
+    /// Id of the key that signed: the first 16 hex digits of its public key's SHA-256.
+    pub key: String,
+    /// Leaf hashes of its events in their order, 32 bytes each.
+    pub leaves: Vec<[u8; 32]>,
+    /// Ed25519 over the batch's text.
+    pub signature: Vec<u8>,
+}
+
+/// The end of an organisation's chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditHead {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// Number of the last batch; 0 if there is none.
+    pub number: u64,
+    /// Its hash, lower-case hex.
+    pub hash: String,
+    /// The greatest id of a sealed event; empty if there is none.
+    pub until: String,
+    /// How many events of each shard are sealed.
+    pub totals: [u64; SHARDS],
+    /// When the last batch was sealed.
+    pub sealed_at: OffsetDateTime,
+}
+
+/// An organisation that has an audit trail; written when it is made, so that sealing finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audited {
+    /// Organisation.
+    pub organisation: OrganisationId,
+}
+
+/// What was not done, for whom and why. Capped and kept for a while; not sealed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// Where it is kept.
+    pub trail: Trail,
+    /// Id: as an event's.
+    pub id: String,
+    /// When.
+    pub at: OffsetDateTime,
+    /// As an event's.
+    pub action: String,
+    /// `request` or `authorization` (brief 1.6): which part of the call refused.
+    pub phase: String,
+    /// `rejected` or `not_found`.
+    pub outcome: String,
+    /// Whose token it was, if there was one.
+    pub actor: Option<Login>,
+    /// Whose login, registration or verification it was to be, if there is such an account.
+    pub target: Option<Login>,
+    /// Id of the HTTP request.
+    pub request_id: String,
+    /// What it was to be done to; for names that nobody has, their SHA-256.
+    pub object: String,
+    /// Why, in a few words.
+    pub reason: String,
+    /// The bank's code, where a bank answered.
+    pub bank_code: Option<String>,
+    /// Until when it is kept.
+    pub expires: OffsetDateTime,
+}
+
+/// A number that goes up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// What it counts.
+    pub counter: Counter,
+    /// The number.
+    pub count: u64,
+    /// Until when it is kept, if not without end.
+    pub expires: Option<OffsetDateTime>,
 }
 
 impl Record {
@@ -394,6 +694,8 @@ impl Record {
             Self::Account(it) => Key::Account(it.email.clone()),
             Self::Mode(it) => Key::Mode(it.login.clone()),
             Self::Certificate(it) => Key::Certificate(it.email.clone(), it.bank),
+            Self::Share(it) => Key::Share(it.email.clone(), it.bank),
+            Self::Retired(it) => Key::Retired(it.email.clone(), it.bank, it.mark.clone()),
             Self::PgpKey(it) => Key::PgpKey(it.email.clone(), it.fingerprint.clone()),
             Self::SealedKey(it) => Key::SealedKey(it.id.clone()),
             Self::SpentChallenge(it) => Key::SpentChallenge(it.id.clone()),
@@ -401,6 +703,11 @@ impl Record {
             Self::Upload(it) => Key::Upload(it.email.clone(), it.bank, it.digest.clone()),
             Self::Download(it) => Key::Download(it.email.clone(), it.bank, it.file_type.clone(), it.reference.clone()),
             Self::AuditEvent(it) => Key::AuditEvent(it.organisation.clone(), it.id.clone()),
+            Self::AuditBatch(it) => Key::AuditBatch(it.organisation.clone(), it.number),
+            Self::AuditHead(it) => Key::AuditHead(it.organisation.clone()),
+            Self::Audited(it) => Key::Audited(it.organisation.clone()),
+            Self::Refusal(it) => Key::Refusal(it.trail.clone(), it.id.clone()),
+            Self::Count(it) => Key::Count(it.counter.clone()),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::secret::{Password, Secret};
 /// Opened keys.
 pub struct ServiceKeys {
     challenge: hmac::Key,
+    page: hmac::Key,
     password: OaepPrivateDecryptingKey,
     password_public: Vec<u8>,
 }
@@ -41,8 +42,11 @@ impl ServiceKeys {
     fn from_parts(challenge: &Secret, password: &Secret) -> Result<Self, Failure> {
         let password = PrivateDecryptingKey::from_pkcs8(password.expose()).map_err(|_| broken())?;
         let public = AsDer::<PublicKeyX509Der<'_>>::as_der(&password.public_key()).map_err(|_| broken())?;
+        let challenge = hmac::Key::new(hmac::HMAC_SHA256, challenge.expose());
         Ok(Self {
-            challenge: hmac::Key::new(hmac::HMAC_SHA256, challenge.expose()),
+            // No challenge's text looks like this: it has an e-mail address in it.
+            page: hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&challenge, b"key of page tokens").as_ref()),
+            challenge,
             password_public: public.as_ref().to_vec(),
             password: OaepPrivateDecryptingKey::new(password).map_err(|_| broken())?,
         })
@@ -66,9 +70,15 @@ impl ServiceKeys {
     pub(crate) fn challenge_key(&self) -> &hmac::Key {
         &self.challenge
     }
+
+    /// The key of page tokens, made from the challenges' key.
+    pub(crate) fn page_key(&self) -> &hmac::Key {
+        &self.page
+    }
 }
 
-async fn load_or_make(
+/// A key of the service by name: the store's, or a new one kept there.
+pub(crate) async fn load_or_make(
     store: &dyn Store,
     sealer: &Sealer,
     name: &str,
@@ -103,6 +113,6 @@ fn sealed(found: Vec<Stored>) -> Option<SealedKey> {
     })
 }
 
-fn broken() -> Failure {
+pub(crate) fn broken() -> Failure {
     Failure::Internal("a key of the service cannot be used".to_owned())
 }

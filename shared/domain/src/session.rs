@@ -8,7 +8,8 @@ use crate::names::{Bank, Email, Login, Mode, OrganisationId};
 use crate::organisations::api_key_hash;
 use crate::ports::{BankChannel, Claims, CommitError, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
 use crate::records::{
-    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, SpentChallenge, Stored, Write,
+    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, RetiredCertificate, Share, SpentChallenge,
+    Stored, Write,
 };
 use crate::secret::Password;
 use crate::service_keys::ServiceKeys;
@@ -175,6 +176,18 @@ impl Visitor {
         &self.claims.login.email
     }
 
+    /// Account and mode that the token names.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        &self.claims.login
+    }
+
+    /// The organisation that the token names.
+    #[must_use]
+    pub fn organisation(&self) -> &OrganisationId {
+        &self.claims.organisation
+    }
+
     /// What [`Visitor::enter_with`] needs at least.
     #[must_use]
     pub fn keys(&self) -> Vec<Key> {
@@ -205,7 +218,16 @@ impl Visitor {
         {
             return Err(Failure::WrongMode);
         }
-        Ok(Caller { login, account, mode, certificates: holdings.certificates, pgp_keys: holdings.pgp_keys })
+        Ok(Caller {
+            login,
+            account,
+            account_version: holdings.account_version,
+            mode,
+            certificates: holdings.certificates,
+            shares: holdings.shares,
+            retired: holdings.retired,
+            pgp_keys: holdings.pgp_keys,
+        })
     }
 }
 
@@ -215,10 +237,16 @@ pub struct Caller {
     pub login: Login,
     /// The account.
     pub account: Account,
+    /// Version of the account's record.
+    pub account_version: u64,
     /// The mode's record.
     pub mode: Stored<ModeRecord>,
     /// Bank certificates.
     pub certificates: Vec<Stored<BankCertificate>>,
+    /// Certificates of others that it may use.
+    pub shares: Vec<Stored<Share>>,
+    /// Certificates that it uses no more.
+    pub retired: Vec<RetiredCertificate>,
     /// PGP keys, by time of registration.
     pub pgp_keys: Vec<Stored<PgpKey>>,
 }
@@ -231,6 +259,11 @@ impl Caller {
             Bank::SIMULATOR => Failure::NoSimulator,
             _ => Failure::UnknownBank,
         })?;
+        self.agreed(bank)
+    }
+
+    /// The bank, if the organisation's service agreement allows it.
+    pub fn agreed(&self, bank: Bank) -> Result<Bank, Failure> {
         match self.account.agreement {
             Agreement::Active => Ok(bank),
             Agreement::Test if bank == Bank::SIMULATOR => Ok(bank),
@@ -244,6 +277,18 @@ impl Caller {
         self.certificates.iter().find(|it| it.record.bank == bank)
     }
 
+    /// The account's own certificate for the bank, once issued.
+    #[must_use]
+    pub fn issued(&self, bank: Bank) -> Option<&Stored<BankCertificate>> {
+        self.certificate(bank).filter(|it| it.record.issued().is_some())
+    }
+
+    /// What the account may use of another's at the bank, where it has nothing of its own.
+    #[must_use]
+    pub fn share(&self, bank: Bank) -> Option<&Stored<Share>> {
+        self.shares.iter().find(|it| it.record.bank == bank)
+    }
+
     /// The organisation.
     #[must_use]
     pub fn organisation(&self) -> &OrganisationId {
@@ -255,8 +300,11 @@ impl Caller {
 #[derive(Default)]
 pub(crate) struct Holdings {
     pub(crate) account: Option<Account>,
+    pub(crate) account_version: u64,
     pub(crate) mode: Option<Stored<ModeRecord>>,
     pub(crate) certificates: Vec<Stored<BankCertificate>>,
+    pub(crate) shares: Vec<Stored<Share>>,
+    pub(crate) retired: Vec<RetiredCertificate>,
     pub(crate) pgp_keys: Vec<Stored<PgpKey>>,
 }
 
@@ -266,9 +314,14 @@ impl Holdings {
         let mut holdings = Self::default();
         for Stored { record, version } in records {
             match record {
-                Record::Account(record) => holdings.account = Some(record),
+                Record::Account(record) => {
+                    holdings.account = Some(record);
+                    holdings.account_version = version;
+                }
                 Record::Mode(record) if record.login == *login => holdings.mode = Some(Stored { record, version }),
                 Record::Certificate(record) => holdings.certificates.push(Stored { record, version }),
+                Record::Share(record) => holdings.shares.push(Stored { record, version }),
+                Record::Retired(record) => holdings.retired.push(record),
                 Record::PgpKey(record) => holdings.pgp_keys.push(Stored { record, version }),
                 _ => {}
             }

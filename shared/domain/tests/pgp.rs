@@ -7,20 +7,21 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use avain_domain::pgp::{KeyProblem, PublicKey, SignatureProblem, read_public_key, short_id, verify_detached};
+use avain_domain::pgp::{KeyProblem, PublicKey, SignatureProblem, encrypt, read_public_key, short_id, verify_detached};
+use avain_domain::ports::Random;
 use avain_domain::records::PgpPurpose::{Authorize, Export};
 use avain_test_support::{output, peer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use pgp::composed::{
-    ArmorOptions, Deserializable, DetachedSignature, EncryptionCaps, KeyType, SecretKeyParamsBuilder, SignedPublicKey,
-    SignedSecretKey, SubkeyParamsBuilder,
+    ArmorOptions, Deserializable, DetachedSignature, EncryptionCaps, KeyType, Message, SecretKeyParamsBuilder,
+    SignedPublicKey, SignedSecretKey, SubkeyParamsBuilder,
 };
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::ser::Serialize;
 use pgp::types::{KeyVersion, Password};
 use proptest::prelude::*;
-use rsa::rand_core::OsRng;
+use rsa::rand_core::{OsRng, RngCore as _};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -363,6 +364,67 @@ fn version_6_keys_sign_too() {
             assert_eq!(found, Ok(vec![key.fingerprint.clone()]));
         }
     }
+}
+
+struct System;
+
+impl Random for System {
+    fn fill(&self, bytes: &mut [u8]) {
+        OsRng.fill_bytes(bytes);
+    }
+}
+
+/// RSA, and ECDH on Curve25519 and on a NIST curve, as subkeys and as the primary key itself.
+#[test]
+fn gpg_reads_what_was_encrypted_to_its_keys() {
+    let Some(gpg) = Gpg::new() else { return };
+    let primary = gpg.key("primary", &[], "rsa2048", "sign,cert,encr", "never");
+    let mut keys = vec![primary];
+    for (name, sign, encrypt) in
+        [("rsa", "rsa2048", "rsa2048"), ("curve", "ed25519", "cv25519"), ("nist", "nistp256", "nistp384")]
+    {
+        let key = gpg.key(name, &[], sign, "sign,cert", "never");
+        gpg.subkey(&key, encrypt, "encr", "never");
+        keys.push(key);
+    }
+    for key in keys {
+        let registered = read_public_key(&gpg.export(&key), Export, at(START)).unwrap();
+        let message = encrypt(&registered.binary, DATA, &System, at(START + DAY)).unwrap();
+        assert!(message.starts_with("-----BEGIN PGP MESSAGE-----\n"), "{message}");
+        let file = gpg.path("message");
+        std::fs::write(&file, &message).unwrap();
+        assert_eq!(gpg.run(START + DAY, &["--decrypt", file.to_str().unwrap()]), DATA);
+        assert_ne!(encrypt(&registered.binary, DATA, &System, at(START + DAY)).unwrap(), message);
+    }
+}
+
+#[test]
+fn version_6_keys_are_encrypted_to_too() {
+    for (secret, key, _) in MADE_HERE.iter() {
+        let message = encrypt(&key.binary, DATA, &System, at(LATER)).unwrap();
+        let (message, _) = Message::from_armor(message.as_bytes()).unwrap();
+        let mut opened = message.decrypt(&Password::empty(), secret).unwrap();
+        assert_eq!(opened.as_data_vec().unwrap(), DATA);
+    }
+    let (_, strangers, _) = &MADE_HERE[0];
+    let message = encrypt(&strangers.binary, DATA, &System, at(LATER)).unwrap();
+    let (message, _) = Message::from_armor(message.as_bytes()).unwrap();
+    assert!(message.decrypt(&Password::empty(), &MADE_HERE[1].0).is_err());
+}
+
+/// What was good when it was registered need not be when it is used.
+#[test]
+fn nothing_is_encrypted_to_an_expired_key() {
+    let Some(gpg) = Gpg::new() else { return };
+    let key = gpg.key("short", &[], "ed25519", "sign,cert", "never");
+    gpg.subkey(&key, "cv25519", "encr", "2d");
+    let registered = read_public_key(&gpg.export(&key), Export, at(START)).unwrap();
+    assert!(encrypt(&registered.binary, DATA, &System, at(START + DAY)).is_ok());
+    let late = encrypt(&registered.binary, DATA, &System, at(START + 3 * DAY));
+    assert_eq!(late.err(), Some(KeyProblem::Expired));
+    let signing = gpg.key("signing", &[], "ed25519", "sign,cert", "never");
+    let registered = read_public_key(&gpg.export(&signing), Authorize, at(START)).unwrap();
+    assert_eq!(encrypt(&registered.binary, DATA, &System, at(START)).err(), Some(KeyProblem::NoUse));
 }
 
 #[test]

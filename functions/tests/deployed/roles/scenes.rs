@@ -1,12 +1,20 @@
 //! For each action of each role the one call that needs it: everything before it is played, the call itself is kept until
 //! the role has changed.
 
+use std::sync::Arc;
+
 use avain::client::{Call, ClientError, Credentials, Transport, request};
-use avain::story::{Listed, Signer, Story, payment};
+use avain::story::{Listed, Recipient, Signer, Story, payment};
+use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_local::clock::SystemClock;
+use avain_adapters_local::random::SystemRandom;
 use avain_api::operations::{INIT_LOGIN, INIT_REGISTER, VERIFY_EMAIL};
 use avain_bank_simulator::{BankKey, Fault, Operation};
-use avain_domain::ports::Clock;
+use avain_domain::Context;
+use avain_domain::audit::{self, HORIZON};
+use avain_domain::names::{Email, Login, Mode, OrganisationId};
+use avain_domain::ports::{Clock, Store};
+use avain_domain::records::{Audited, Record, Write};
 use aws_sdk_dynamodb::types::AttributeValue;
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -24,6 +32,8 @@ const LEFT_OVER: Duration = Duration::seconds(61);
 pub(super) enum Act {
     /// A request to the API, and the status that it has when nothing lacks; `None`: whatever is there, none is needed.
     Request(Request<Bytes>, Option<u16>),
+    /// A request that is refused with this status, lack what may: then the trail lacks the refusal, and the log says so.
+    Refusal(Request<Bytes>, u16),
     /// An event for a task.
     Event(serde_json::Value),
 }
@@ -31,7 +41,7 @@ pub(super) enum Act {
 impl Act {
     pub(super) async fn play(&self, world: &World, function: &str) -> (StatusCode, String) {
         match self {
-            Self::Request(request, _) => {
+            Self::Request(request, _) | Self::Refusal(request, _) => {
                 let answer = world.gateway.send(request.clone()).await.unwrap();
                 (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
             }
@@ -46,7 +56,16 @@ impl Act {
     pub(super) fn wants(&self, status: StatusCode) -> bool {
         match self {
             Self::Request(_, wanted) => wanted.is_none_or(|wanted| status.as_u16() == wanted),
+            Self::Refusal(_, wanted) => status.as_u16() == *wanted,
             Self::Event(_) => status.is_success(),
+        }
+    }
+
+    /// How it ends for want of something.
+    pub(super) fn fails(&self, status: StatusCode) -> bool {
+        match self {
+            Self::Refusal(..) => self.wants(status),
+            _ => status.is_server_error(),
         }
     }
 }
@@ -58,6 +77,13 @@ pub(super) struct Scenes<'w> {
     admin: Credentials,
     data: Credentials,
     signer: Signer,
+    /// The house's certificate as it was taken out, its key in clear; and the id of the key that it was taken out to.
+    certificate: (String, String),
+    export_key: String,
+    /// Uses the house's certificate, in data mode.
+    colleague: (Story<'w>, Credentials),
+    /// Logged out.
+    gone: Credentials,
     /// Of registrations that broke off at the beginning.
     left_over: Vec<Story<'w>>,
     begun: OffsetDateTime,
@@ -73,12 +99,40 @@ impl<'w> Scenes<'w> {
         house.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
         house.enrol(&admin, BANK, &world.user_id(), ACTIVATION_CODE).await.unwrap();
         let data = world.open(&house, "data", &admin.api_key).await;
+        let recipient = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
+        house.upload_key(&admin, &recipient.public_key().unwrap(), "export").await.unwrap();
+        let export_key = recipient.fingerprint();
+        let exported = house.export(&admin, BANK, &export_key).await.unwrap();
+        let certificate = (exported.certificate, recipient.decrypt(&exported.encrypted_key).unwrap());
+
+        let colleague = world.new_story();
+        let colleagues = world.open(&colleague, "admin", &admin.api_key).await;
+        colleague.upload_key(&colleagues, &signer.public_key().unwrap(), "authorize").await.unwrap();
+        house.share(&admin, &colleague.company.email).await.unwrap();
+        let in_data_mode = world.open(&colleague, "data", &admin.api_key).await;
+        colleague.log_out("admin", &colleagues).await.unwrap();
+
         let left_over = vec![world.new_story(), world.new_story()];
         for story in &left_over {
             world.people.leave_over(&story.company).await;
         }
         let begun = SystemClock.now();
-        Self { world, house, admin, data, signer, left_over, begun, service_keys: Vec::new() }
+        let colleague = (colleague, in_data_mode);
+        let (gone, service_keys) = (colleagues, Vec::new());
+        Self {
+            world,
+            house,
+            admin,
+            data,
+            signer,
+            certificate,
+            export_key,
+            colleague,
+            gone,
+            left_over,
+            begun,
+            service_keys,
+        }
     }
 
     /// Plays up to the call of this function that needs this action. `None` if no scene is known to.
@@ -108,9 +162,103 @@ impl<'w> Scenes<'w> {
         self.request(function, action).await
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table")]
     async fn request(&self, function: &str, action: &str) -> Option<Act> {
         let (world, house) = (self.world, &self.house);
+        let (colleague, colleagues) = &self.colleague;
         let act = match (function, action) {
+            // What only a refusal needs.
+            ("VerifyEmail", "dynamodb:GetItem" | "dynamodb:PutItem" | "dynamodb:UpdateItem") => {
+                Act::Refusal(self.wrong_address_code(), 400)
+            }
+            ("VerifyPhone", "dynamodb:GetItem") => {
+                Act::Refusal(world.held("VerifyPhone", world.new_story().verify_phone("admin")).await, 400)
+            }
+            ("LoginMFA", "dynamodb:GetItem") => {
+                Act::Refusal(world.held("LoginMFA", house.second_factor("none")).await, 400)
+            }
+            ("ListCerts", "dynamodb:PutItem" | "dynamodb:UpdateItem") => {
+                Act::Refusal(world.held("ListCerts", house.certificates(&self.gone)).await, 401)
+            }
+            ("ListFiles", "dynamodb:UpdateItem") => {
+                Act::Refusal(world.held("ListFiles", house.files(&self.gone, BANK, "ALL")).await, 401)
+            }
+            ("ListKeys", "dynamodb:PutItem" | "dynamodb:UpdateItem") => {
+                Act::Refusal(world.held("ListKeys", house.keys(&self.gone)).await, 401)
+            }
+            ("ListAuditEvents", "dynamodb:PutItem" | "dynamodb:UpdateItem") => {
+                Act::Refusal(world.held("ListAuditEvents", house.audit_events(&self.gone)).await, 401)
+            }
+            ("DeleteFile", _) => {
+                let file = Listed { file_type: "X".to_owned(), reference: "1".to_owned(), status: String::new() };
+                let delete = world.held("DeleteFile", house.delete(&self.data, BANK, &file)).await;
+                // The bank's files cannot be deleted.
+                if action == "dynamodb:Query" { Act::Request(delete, Some(400)) } else { Act::Refusal(delete, 400) }
+            }
+            // What only a share needs.
+            ("ListCerts", "dynamodb:GetItem") => {
+                Act::Request(world.held("ListCerts", colleague.certificates(colleagues)).await, Some(200))
+            }
+            ("ListFiles", "dynamodb:BatchGetItem") => {
+                Act::Request(world.held("ListFiles", colleague.files(colleagues, BANK, "ALL")).await, Some(200))
+            }
+            ("UploadFile", "dynamodb:BatchGetItem") => {
+                let (file, signature) = self.new_payment();
+                let upload = colleague.upload(colleagues, BANK, "pain.001.001.09", file.as_bytes(), &signature);
+                Act::Request(world.held("UploadFile", upload).await, Some(201))
+            }
+            ("EnrollCert", "dynamodb:GetItem") => {
+                let (story, admin) = self.joined().await;
+                house.share(&self.admin, &story.company.email).await.unwrap();
+                let user_id = world.user_id();
+                let enrol = story.enrol(&admin, BANK, &user_id, ACTIVATION_CODE);
+                Act::Request(world.held("EnrollCert", enrol).await, Some(201))
+            }
+            ("ImportCert", _) => {
+                let (story, admin) = self.joined().await;
+                if matches!(action, "dynamodb:GetItem" | "dynamodb:DeleteItem") {
+                    house.share(&self.admin, &story.company.email).await.unwrap();
+                }
+                Act::Request(world.held("ImportCert", self.import(&story, &admin)).await, Some(201))
+            }
+            ("RetireCert", _) => {
+                let (story, admin) = self.joined().await;
+                self.import(&story, &admin).await.unwrap();
+                let retire = match action {
+                    "dynamodb:BatchGetItem" => {
+                        let email = story.company.email.as_str();
+                        world.held("RetireCert", house.retire(&self.admin, BANK, Some(email))).await
+                    }
+                    _ => world.held("RetireCert", story.retire(&admin, BANK, None)).await,
+                };
+                Act::Request(retire, Some(200))
+            }
+            ("ShareCerts" | "UnshareCerts", _) => {
+                let story = world.new_story();
+                story.register("admin", &self.admin.api_key).await.unwrap();
+                let email = story.company.email.as_str();
+                if function == "ShareCerts" {
+                    Act::Request(world.held("ShareCerts", house.share(&self.admin, email)).await, Some(201))
+                } else {
+                    house.share(&self.admin, email).await.unwrap();
+                    Act::Request(world.held("UnshareCerts", house.unshare(&self.admin, email)).await, Some(200))
+                }
+            }
+            ("ExportCert", _) => {
+                let export = house.export(&self.admin, BANK, &self.export_key);
+                Act::Request(world.held("ExportCert", export).await, Some(200))
+            }
+            ("ConfigCerts", _) => {
+                let (story, admin) = self.joined().await;
+                Act::Request(world.held("ConfigCerts", story.forbid_export(&admin)).await, Some(200))
+            }
+            ("ListAuditEvents", _) => {
+                Act::Request(world.held("ListAuditEvents", house.audit_events(&self.admin)).await, Some(200))
+            }
+            ("SealAudit", _) => {
+                self.something_to_seal().await;
+                Act::Event(json!({}))
+            }
             ("InitRegister", _) => {
                 let challenge = house.answer_challenge(&INIT_REGISTER, "admin");
                 Act::Request(world.held("InitRegister", challenge).await, Some(200))
@@ -133,12 +281,7 @@ impl<'w> Scenes<'w> {
                 story.register("admin", "0").await.unwrap();
                 Act::Request(world.held("VerifyPhone", story.verify_phone("admin")).await, Some(200))
             }
-            ("VerifyEmail", _) => {
-                let body = Some(json!({ "Code": "123456", "AccessToken": "none" }));
-                let path = &[house.company.email.as_str(), "admin"];
-                let call = Call { operation: &VERIFY_EMAIL, path, query: "", credentials: None, body };
-                Act::Request(request(call).unwrap(), Some(400))
-            }
+            ("VerifyEmail", _) => Act::Request(self.wrong_address_code(), Some(400)),
             ("InitLogin", _) => {
                 let challenge = house.answer_challenge(&INIT_LOGIN, "data");
                 Act::Request(world.held("InitLogin", challenge).await, Some(200))
@@ -247,6 +390,38 @@ impl<'w> Scenes<'w> {
         }
     }
 
+    /// A VerifyEmail that is refused.
+    fn wrong_address_code(&self) -> Request<Bytes> {
+        let body = Some(json!({ "Code": "123456", "AccessToken": "none" }));
+        let path = &[self.house.company.email.as_str(), "admin"];
+        request(Call { operation: &VERIFY_EMAIL, path, query: "", credentials: None, body }).unwrap()
+    }
+
+    /// Another admin of the house's organisation.
+    async fn joined(&self) -> (Story<'w>, Credentials) {
+        let story = self.world.new_story();
+        let admin = self.world.open(&story, "admin", &self.admin.api_key).await;
+        (story, admin)
+    }
+
+    /// The house's certificate becomes another account's too.
+    async fn import(&self, story: &Story<'_>, admin: &Credentials) -> Result<(), ClientError> {
+        let (certificate, key) = &self.certificate;
+        story.import(admin, BANK, "1000038023", certificate, key).await
+    }
+
+    /// An event that is old enough, of an organisation of its own.
+    async fn something_to_seal(&self) {
+        let organisation = OrganisationId(format!("organisation {}", self.world.number()));
+        let context = Context { clock: &LongAgo, random: &SystemRandom, request_id: "scene" };
+        let actor = Login { email: Email::parse("aino@esimerkki.fi").unwrap(), mode: Mode::Admin };
+        let event = audit::completed(context, &organisation, &actor, "certificate.share", "nordea");
+        let audited = Write::Insert(Record::Audited(Audited { organisation }));
+        let client = aws_sdk_dynamodb::Client::new(&self.world.sdk);
+        let store = DynamoStore::new(client, self.world.stack.id("Table").to_owned(), Arc::new(SystemRandom));
+        store.commit(vec![audited, event]).await.unwrap();
+    }
+
     fn script(&self, operation: Operation, fault: Fault) {
         self.world.banks.simulator.script_operation(BankKey::Simulator, operation, fault);
     }
@@ -263,6 +438,15 @@ impl<'w> Scenes<'w> {
         self.house.upload(&self.data, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
         let listed = self.house.files(&self.data, BANK, "NEW").await.unwrap();
         listed.into_iter().rfind(|it| it.file_type == "pain.002.001.10").unwrap()
+    }
+}
+
+/// When what happens then is old enough to be sealed.
+struct LongAgo;
+
+impl Clock for LongAgo {
+    fn now(&self) -> OffsetDateTime {
+        SystemClock.now() - 2 * HORIZON
     }
 }
 

@@ -4,13 +4,16 @@
 //! lists of texts, a field that is `None` has no attribute. An item that cannot be read, or that a newer version of the
 //! service wrote, is an error: skipping it would make it look absent.
 
+mod audit;
+mod certificates;
+
 use std::collections::HashMap;
 
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
-    Account, Agreement, ApiKey, Attempts, AuditEvent, BankCertificate, CertificateState, Download, KeyId, KeyKind,
-    ModeRecord, Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
+    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, ModeRecord, Organisation,
+    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -55,6 +58,18 @@ pub(super) fn is_of_write(item: &Item, write_id: &str) -> bool {
     Reader(item).text(WRITE_ID).is_ok_and(|id| id == write_id)
 }
 
+/// The attributes of a count as one that is made by counting: those that are set, and those that are added to.
+pub(super) fn counting(count: &Count, by: u64, write_id: &str) -> Result<(Item, Item), Unavailable> {
+    let (mut set, mut add) = (to_item(&Record::Count(count.clone()), 1, write_id)?, Item::new());
+    set.remove(PARTITION);
+    set.remove(SORT);
+    for (name, number) in [(audit::COUNT, by), (VERSION, 1)] {
+        set.remove(name);
+        add.insert(name.to_owned(), AttributeValue::N(number.to_string()));
+    }
+    Ok((set, add))
+}
+
 /// A version as an attribute's value.
 pub(super) fn version_value(version: u64) -> AttributeValue {
     AttributeValue::N(version.to_string())
@@ -85,7 +100,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("id", &it.id.0)
             .text("name", &it.name)
             .text("owner", it.owner.as_str())
-            .text("agreement", agreement_word(it.agreement))
+            .text("agreement", it.agreement.as_str())
             .time("created", it.created)?,
         Record::ApiKey(it) => Fields::of("api-key").text("hash", &it.hash).text("organisation", &it.organisation.0),
         Record::Account(it) => Fields::of("account")
@@ -93,9 +108,10 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("organisation", &it.organisation.0)
             .text("api_key_hash", &it.api_key_hash)
             .flag("owner", it.owner)
-            .text("agreement", agreement_word(it.agreement))
+            .text("agreement", it.agreement.as_str())
             .text("name", &it.name)
             .text("company", &it.company)
+            .text("export", it.export.as_str())
             .time("created", it.created)?,
         Record::Mode(it) => {
             let fields = Fields::of("mode").login(&it.login).text("phone", &it.phone).time("created", it.created)?;
@@ -104,14 +120,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
                 None => fields,
             }
         }
-        Record::Certificate(it) => Fields::of("certificate")
-            .text("email", it.email.as_str())
-            .text("bank", it.bank.as_str())
-            .text("company", &it.company)
-            .text("user_id", &it.user_id)
-            .with("key", AttributeValue::M(Fields(Item::new()).key_id(&it.key).0))
-            .certificate_state(&it.state)?
-            .time("started", it.started)?,
+        Record::Certificate(it) => certificates::certificate(it)?,
+        Record::Share(it) => certificates::share(it)?,
+        Record::Retired(it) => certificates::retired(it)?,
         Record::PgpKey(it) => Fields::of("pgp-key")
             .text("email", it.email.as_str())
             .text("fingerprint", &it.fingerprint)
@@ -148,22 +159,12 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("blob", &it.blob)
             .number("size", it.size)
             .time("at", it.at)?,
-        Record::AuditEvent(it) => {
-            let fields = Fields::of("audit-event")
-                .text("organisation", &it.organisation.0)
-                .text("id", &it.id)
-                .time("at", it.at)?
-                .text("action", &it.action)
-                .text("outcome", &it.outcome)
-                .text("actor", it.actor.as_str())
-                .text("mode", it.mode.as_str())
-                .text("request_id", &it.request_id)
-                .text("object", &it.object);
-            match &it.bank_code {
-                Some(code) => fields.text("bank_code", code),
-                None => fields,
-            }
-        }
+        Record::AuditEvent(it) => audit::event(it)?,
+        Record::AuditBatch(it) => audit::batch(it)?,
+        Record::AuditHead(it) => audit::head(it)?,
+        Record::Audited(it) => Fields::of("audited").text("organisation", &it.organisation.0),
+        Record::Refusal(it) => audit::refusal(it)?,
+        Record::Count(it) => audit::count(it)?,
     })
 }
 
@@ -188,6 +189,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             agreement: from.word("agreement", agreement)?,
             name: from.text("name")?,
             company: from.text("company")?,
+            export: from.word("export", Export::parse)?,
             created: from.time("created")?,
         }),
         "mode" => Record::Mode(ModeRecord {
@@ -196,15 +198,9 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             created: from.time("created")?,
             tokens_valid_from: from.if_there("tokens_valid_from", Reader::time)?,
         }),
-        "certificate" => Record::Certificate(BankCertificate {
-            email: from.email("email")?,
-            bank: from.word("bank", Bank::parse)?,
-            company: from.text("company")?,
-            user_id: from.text("user_id")?,
-            key: Reader(from.map("key")?).key_id()?,
-            state: from.certificate_state()?,
-            started: from.time("started")?,
-        }),
+        "certificate" => Record::Certificate(certificates::read_certificate(from)?),
+        "share" => Record::Share(certificates::read_share(from)?),
+        "retired-certificate" => Record::Retired(certificates::read_retired(from)?),
         "pgp-key" => Record::PgpKey(PgpKey {
             email: from.email("email")?,
             fingerprint: from.text("fingerprint")?,
@@ -242,32 +238,18 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             size: from.number("size")?,
             at: from.time("at")?,
         }),
-        "audit-event" => Record::AuditEvent(AuditEvent {
-            organisation: OrganisationId(from.text("organisation")?),
-            id: from.text("id")?,
-            at: from.time("at")?,
-            action: from.text("action")?,
-            outcome: from.text("outcome")?,
-            actor: from.email("actor")?,
-            mode: from.word("mode", Mode::parse)?,
-            request_id: from.text("request_id")?,
-            object: from.text("object")?,
-            bank_code: from.if_there("bank_code", Reader::text)?,
-        }),
+        "audit-event" => Record::AuditEvent(audit::read_event(from)?),
+        "audit-batch" => Record::AuditBatch(audit::read_batch(from)?),
+        "audit-head" => Record::AuditHead(audit::read_head(from)?),
+        "audited" => Record::Audited(Audited { organisation: OrganisationId(from.text("organisation")?) }),
+        "refusal" => Record::Refusal(audit::read_refusal(from)?),
+        "count" => Record::Count(audit::read_count(from)?),
         _ => return Err(Fault("type is not known".to_owned())),
     })
 }
 
-fn agreement_word(agreement: Agreement) -> &'static str {
-    match agreement {
-        Agreement::Test => "test",
-        Agreement::Active => "active",
-        Agreement::Suspended => "suspended",
-    }
-}
-
 fn agreement(word: &str) -> Option<Agreement> {
-    [Agreement::Test, Agreement::Active, Agreement::Suspended].into_iter().find(|it| agreement_word(*it) == word)
+    [Agreement::Test, Agreement::Active, Agreement::Suspended].into_iter().find(|it| it.as_str() == word)
 }
 
 /// Attributes in the making.
@@ -318,22 +300,19 @@ impl Fields {
         self.text("email", login.email.as_str()).text("mode", login.mode.as_str())
     }
 
+    fn map(self, name: &str, fields: Self) -> Self {
+        self.with(name, AttributeValue::M(fields.0))
+    }
+
+    fn key(self, name: &str, id: &KeyId) -> Self {
+        self.map(name, Fields(Item::new()).key_id(id))
+    }
+
     fn key_id(self, id: &KeyId) -> Self {
         self.text("organisation", &id.organisation.0)
             .text("holder", &id.holder)
             .text("kind", id.kind.as_str())
             .text("id", &id.id)
-    }
-
-    fn certificate_state(self, state: &CertificateState) -> Result<Self, Fault> {
-        Ok(match state {
-            CertificateState::Pending => self.text("state", "pending"),
-            CertificateState::Active { certificate, expires, target_ids } => self
-                .text("state", "active")
-                .bytes("certificate", certificate)
-                .time("expires", *expires)?
-                .texts("target_ids", target_ids),
-        })
     }
 
     fn upload_state(self, state: &UploadState) -> Self {
@@ -400,6 +379,15 @@ impl<'a> Reader<'a> {
         self.word(name, Email::parse)
     }
 
+    fn emails(&self, name: &str) -> Result<Vec<Email>, Fault> {
+        let email = |text: &String| Email::parse(text).ok_or_else(|| Fault(format!("{name} holds no address")));
+        self.texts(name)?.iter().map(email).collect()
+    }
+
+    fn key(&self, name: &str) -> Result<KeyId, Fault> {
+        Reader(self.map(name)?).key_id()
+    }
+
     fn login(&self) -> Result<Login, Fault> {
         Ok(Login { email: self.email("email")?, mode: self.word("mode", Mode::parse)? })
     }
@@ -410,18 +398,6 @@ impl<'a> Reader<'a> {
             holder: self.text("holder")?,
             kind: self.word("kind", KeyKind::parse)?,
             id: self.text("id")?,
-        })
-    }
-
-    fn certificate_state(&self) -> Result<CertificateState, Fault> {
-        Ok(match self.text("state")?.as_str() {
-            "pending" => CertificateState::Pending,
-            "active" => CertificateState::Active {
-                certificate: self.bytes("certificate")?,
-                expires: self.time("expires")?,
-                target_ids: self.texts("target_ids")?,
-            },
-            _ => return Err(Fault("state is not known".to_owned())),
         })
     }
 

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use avain_domain::records::{Key, KeyId};
+use avain_domain::names::OrganisationId;
+use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::Item;
@@ -27,6 +28,10 @@ impl Place {
             Key::Account(email) => Self::new(&["ACCOUNT", email.as_str()], &["ACCOUNT"]),
             Key::Mode(login) => Self::new(&["ACCOUNT", login.email.as_str()], &["MODE", login.mode.as_str()]),
             Key::Certificate(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["CERT", bank.as_str()]),
+            Key::Share(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["SHARE", bank.as_str()]),
+            Key::Retired(email, bank, mark) => {
+                Self::new(&["ACCOUNT", email.as_str()], &["RETIRED", bank.as_str(), mark])
+            }
             Key::PgpKey(email, fingerprint) => Self::new(&["ACCOUNT", email.as_str()], &["PGP", fingerprint]),
             Key::SealedKey(KeyId { organisation, holder, kind, id }) => {
                 Self::new(&["KEY", &organisation.0, holder], &[kind.as_str(), id])
@@ -37,8 +42,22 @@ impl Place {
             Key::Download(email, bank, file_type, reference) => {
                 Self::new(&["DOWNLOADS", email.as_str(), bank.as_str()], &[file_type, reference])
             }
-            Key::AuditEvent(organisation, id) => Self::new(&["AUDIT", &organisation.0], &[id]),
+            Key::AuditEvent(organisation, id) => Self::on(&Shelf::AuditEvents(organisation.clone()), id),
+            Key::AuditBatch(organisation, number) => {
+                Self::on(&Shelf::AuditBatches(organisation.clone()), &batch_id(*number))
+            }
+            Key::AuditHead(organisation) => Self::new(&["AUDITHEAD", &organisation.0], &["HEAD"]),
+            Key::Audited(organisation) => Self::on(&Shelf::Audited(audited_part(organisation)), &organisation.0),
+            Key::Refusal(trail, id) => Self::on(&Shelf::Refusals(trail.clone()), id),
+            Key::Count(Counter::Events(organisation, shard)) => {
+                Self::new(&["AUDITCOUNT", &organisation.0], &[&format!("{shard:02}")])
+            }
+            Key::Count(Counter::Refusals(whose, hour)) => Self::new(&["REFUSED", whose], &[&hour.to_string()]),
         }
+    }
+
+    fn on(shelf: &Shelf, id: &str) -> Self {
+        Self { partition: shelf_partition(shelf), sort: joined(&[id]) }
     }
 
     fn new(partition: &[&str], sort: &[&str]) -> Self {
@@ -57,6 +76,21 @@ impl Place {
 /// The partition of an account.
 pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
     joined(&["ACCOUNT", email.as_str()])
+}
+
+/// The partition of a shelf; sort keys in it are ids, which hold neither `#` nor `%`.
+pub(super) fn shelf_partition(shelf: &Shelf) -> String {
+    match shelf {
+        Shelf::AuditEvents(organisation) => joined(&["AUDIT", &organisation.0]),
+        Shelf::AuditBatches(organisation) => joined(&["AUDITBATCH", &organisation.0]),
+        Shelf::Refusals(Trail::Organisation(organisation)) => joined(&["REFUSALS", &organisation.0]),
+        Shelf::Refusals(Trail::Nobody(part)) => joined(&["REFUSALS", "", &format!("{part:02x}")]),
+        Shelf::Audited(part) => joined(&["AUDITED", &format!("{part:x}")]),
+    }
+}
+
+fn audited_part(organisation: &OrganisationId) -> u8 {
+    organisation.0.bytes().fold(0_u8, u8::wrapping_add) % AUDITED_PARTS
 }
 
 /// The parts with `#` between them. Some come from a bank and may hold any character: `#` and `%` are percent-encoded

@@ -37,11 +37,12 @@ use serde_json::Value;
 const VAULT_ACTIONS: [&str; 2] = ["kms:GenerateDataKey", "kms:Decrypt"];
 const BLOBS_ACTIONS: [&str; 3] = ["s3:PutObject", "s3:GetObject", "s3:ListBucket"];
 const GATEWAY_ACTIONS: [&str; 2] = ["apigateway:GET", "apigateway:POST"];
-const STORE_ACTIONS: [&str; 6] = [
+const STORE_ACTIONS: [&str; 7] = [
     "dynamodb:Query",
     "dynamodb:GetItem",
     "dynamodb:BatchGetItem",
     "dynamodb:PutItem",
+    "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
     "dynamodb:ConditionCheckItem",
 ];
@@ -158,7 +159,12 @@ async fn the_stores_suite() {
     store::an_account_is_its_own_partition(&*store, "g").await;
     store::large_reads_are_whole(&*store, "h").await;
     store::references_may_hold_any_character(&*store, "i").await;
-    store::certificates_are_found_by_their_end(&*store, "j").await;
+    store::certificates_are_found_by_their_end(&*store, "o").await;
+    store::a_hundred_at_once(&*store, "j").await;
+    store::events_are_counted(Arc::clone(&store), "k").await;
+    store::a_count_has_a_limit(&*store, "l").await;
+    store::a_stretch_lies_between_two_ids(&*store, "m").await;
+    store::long_stretches_are_whole(&*store, "n").await;
 }
 
 /// Keys that are let in are seen in the plan with name and value, and no other plan has them.

@@ -2,8 +2,10 @@
 
 use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
-    Account, Agreement, ApiKey, Attempts, AuditEvent, BankCertificate, CertificateState, KeyId, KeyKind, ModeRecord,
-    Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Upload, UploadState,
+    Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
+    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Organisation, PgpKey,
+    PgpPurpose, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SpentChallenge, Trail, Upload,
+    UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -21,6 +23,8 @@ pub(crate) fn account_of(record: &Record) -> Option<&Email> {
         Record::Account(it) => Some(&it.email),
         Record::Mode(it) => Some(&it.login.email),
         Record::Certificate(it) => Some(&it.email),
+        Record::Share(it) => Some(&it.email),
+        Record::Retired(it) => Some(&it.email),
         Record::PgpKey(it) => Some(&it.email),
         _ => None,
     }
@@ -34,7 +38,7 @@ const NAME: &str = "Äyräs & Söner \"Oy\" #1 %23 €😀\n\u{0}";
 
 /// No two have one key.
 pub(crate) fn records(tag: &str) -> Vec<Record> {
-    [people(tag), keys(tag), files(tag)].concat()
+    [people(tag), keys(tag), files(tag), audit(tag)].concat()
 }
 
 fn people(tag: &str) -> Vec<Record> {
@@ -59,6 +63,7 @@ fn people(tag: &str) -> Vec<Record> {
             agreement,
             name: String::new(),
             company: NAME.to_owned(),
+            export: if number == 0 { Export::Allowed } else { Export::Disabled },
             created: FAR,
         }));
     }
@@ -88,7 +93,8 @@ fn keys(tag: &str) -> Vec<Record> {
             target_ids: vec!["B".to_owned(), "A".to_owned(), "A".to_owned(), String::new()],
         },
     ];
-    for (bank, state) in Bank::NAMES.into_iter().filter_map(Bank::parse).zip(states) {
+    for (number, (bank, state)) in Bank::NAMES.into_iter().filter_map(Bank::parse).zip(states).enumerate() {
+        let key = key_id(tag, KeyKind::Bank, &format!("{}/2", bank.as_str()));
         records.push(Record::Certificate(BankCertificate {
             email: owner.clone(),
             bank,
@@ -96,7 +102,27 @@ fn keys(tag: &str) -> Vec<Record> {
             user_id: "11111111".to_owned(),
             key: key_id(tag, KeyKind::Bank, &format!("{}/1", bank.as_str())),
             state,
+            encryption: (number == 2).then(|| EncryptionPair { certificate: every_byte.clone(), key }),
+            shared_to: (0..number).map(|number| email(tag, &format!("account{number}"))).collect(),
             started: WHOLE,
+        }));
+    }
+    records.push(Record::Share(Share {
+        email: owner.clone(),
+        bank: Bank::SIMULATOR,
+        owner: email(tag, "other"),
+        key: key_id(tag, KeyKind::Bank, "simulator/1"),
+        since: FINE,
+    }));
+    for (mark, encryption) in [("00000000", None), ("1a2b3c4d", Some(every_byte.clone()))] {
+        records.push(Record::Retired(RetiredCertificate {
+            email: owner.clone(),
+            bank: Bank::SIMULATOR,
+            mark: mark.to_owned(),
+            user_id: NAME.to_owned(),
+            certificate: every_byte.clone(),
+            encryption,
+            at: FINE,
         }));
     }
     for purpose in [PgpPurpose::Export, PgpPurpose::Authorize] {
@@ -140,20 +166,73 @@ fn files(tag: &str) -> Vec<Record> {
         }));
     }
     records.push(download(tag, "TL#", "#1"));
-    for (number, bank_code) in [None, Some("00".to_owned())].into_iter().enumerate() {
+    records
+}
+
+fn audit(tag: &str) -> Vec<Record> {
+    let login = Login { email: email(tag, "owner"), mode: Mode::Data };
+    let trails = [Trail::Organisation(organisation(tag)), Trail::Nobody(tag.bytes().last().unwrap_or_default())];
+    let counters = [Counter::Events(organisation(tag), 3), Counter::Refusals(format!("account/{}", login.email), -1)];
+    let actors = [Actor::Account(login.clone()), Actor::Operator, Actor::System];
+    let mut records = vec![Record::Audited(Audited { organisation: organisation(tag) })];
+    for (number, actor) in actors.into_iter().enumerate() {
         records.push(Record::AuditEvent(AuditEvent {
             organisation: organisation(tag),
             id: format!("1795255200000-{number}"),
+            shard: 15,
             at: FINE,
             action: "file.upload".to_owned(),
             outcome: "completed".to_owned(),
-            actor: owner.clone(),
-            mode: Mode::Data,
+            sequence: u32::MAX,
+            actor,
             request_id: String::new(),
             object: NAME.to_owned(),
-            bank_code,
+            bank_code: (number == 0).then(|| "00".to_owned()),
+            bank_text: (number == 0).then(|| NAME.to_owned()),
         }));
     }
+    for (trail, who) in trails.into_iter().zip([Some(login.clone()), None]) {
+        records.push(Record::Refusal(Refusal {
+            trail,
+            id: "1795255200000-1".to_owned(),
+            at: FINE,
+            action: "session.login".to_owned(),
+            phase: "authorization".to_owned(),
+            outcome: "rejected".to_owned(),
+            actor: who.clone(),
+            target: who.clone(),
+            request_id: String::new(),
+            object: NAME.to_owned(),
+            reason: NAME.to_owned(),
+            bank_code: who.map(|_| "12".to_owned()),
+            expires: WHOLE,
+        }));
+    }
+    for (counter, expires) in counters.into_iter().zip([None, Some(WHOLE)]) {
+        records.push(Record::Count(Count { counter, count: u64::MAX, expires }));
+    }
+    records.push(Record::AuditBatch(AuditBatch {
+        organisation: organisation(tag),
+        number: 7,
+        previous: "0".repeat(64),
+        first_sequence: 3001,
+        first: "1795255200000-1".to_owned(),
+        last: "1795255200000-2".to_owned(),
+        root: "ab".repeat(32),
+        totals: [u64::MAX; SHARDS],
+        sealed_at: FINE,
+        key: "0123456789abcdef".to_owned(),
+        leaves: vec![[0; 32], [255; 32]],
+        signature: (0..=63).collect(),
+    }));
+    records.push(Record::AuditHead(AuditHead {
+        organisation: organisation(tag),
+        number: 7,
+        hash: "cd".repeat(32),
+        until: String::new(),
+        totals: [0; SHARDS],
+        sealed_at: FINE,
+    }));
     records
 }
 

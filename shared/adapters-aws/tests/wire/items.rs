@@ -1,7 +1,7 @@
 //! Items as they lie in the table.
 
 use avain_domain::names::Email;
-use avain_domain::records::{CertificateState, Key};
+use avain_domain::records::{CertificateState, Count, Counter, Key, Trail};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -23,6 +23,7 @@ async fn items_lie_where_the_documentation_says() {
             // An hour after the challenge's end, a day after the last attempt.
             Record::SpentChallenge(_) => Some("1795258800"),
             Record::Attempts(_) => Some("86400"),
+            Record::Refusal(_) | Record::Count(Count { expires: Some(_), .. }) => Some("1795255200"),
             _ => None,
         };
         assert_eq!((number("s"), number("v"), number("ttl")), (Some("1"), Some("1"), expiry), "{:?}", record.key());
@@ -108,7 +109,14 @@ async fn assert_unavailable(store: &dyn Store, record: &Record, what: &str) {
 }
 
 fn may_be_absent(record: &Record, attribute: &str) -> bool {
-    matches!((record, attribute), (Record::Mode(_), "tokens_valid_from") | (Record::AuditEvent(_), "bank_code"))
+    matches!(
+        (record, attribute),
+        (Record::Mode(_), "tokens_valid_from")
+            | (Record::AuditEvent(_), "bank_code" | "bank_text")
+            | (Record::Refusal(_), "actor" | "target" | "bank_code")
+            | (Record::Count(_), "expires")
+            | (Record::Certificate(_) | Record::Retired(_), "encryption")
+    )
 }
 
 async fn put(client: &Client, item: Item) {
@@ -138,6 +146,8 @@ fn place(key: &Key) -> (String, String) {
         Key::Account(email) => (format!("ACCOUNT#{email}"), "ACCOUNT".to_owned()),
         Key::Mode(login) => (format!("ACCOUNT#{}", login.email), format!("MODE#{}", login.mode.as_str())),
         Key::Certificate(email, bank) => (format!("ACCOUNT#{email}"), format!("CERT#{}", bank.as_str())),
+        Key::Share(email, bank) => (format!("ACCOUNT#{email}"), format!("SHARE#{}", bank.as_str())),
+        Key::Retired(email, bank, mark) => (format!("ACCOUNT#{email}"), format!("RETIRED#{}#{mark}", bank.as_str())),
         Key::PgpKey(email, fingerprint) => (format!("ACCOUNT#{email}"), format!("PGP#{fingerprint}")),
         Key::SealedKey(id) => {
             (format!("KEY#{}#{}", id.organisation.0, id.holder), format!("{}#a%23b/%25", id.kind.as_str()))
@@ -147,5 +157,14 @@ fn place(key: &Key) -> (String, String) {
         Key::Upload(email, bank, digest) => (format!("UPLOADS#{email}#{}", bank.as_str()), digest.clone()),
         Key::Download(email, bank, ..) => (format!("DOWNLOADS#{email}#{}", bank.as_str()), "TL%23#%231".to_owned()),
         Key::AuditEvent(organisation, id) => (format!("AUDIT#{}", organisation.0), id.clone()),
+        Key::AuditBatch(organisation, _) => (format!("AUDITBATCH#{}", organisation.0), "000000000007".to_owned()),
+        Key::AuditHead(organisation) => (format!("AUDITHEAD#{}", organisation.0), "HEAD".to_owned()),
+        Key::Audited(organisation) => {
+            (format!("AUDITED#{:x}", organisation.0.bytes().fold(0_u8, u8::wrapping_add) % 16), organisation.0.clone())
+        }
+        Key::Refusal(Trail::Organisation(organisation), id) => (format!("REFUSALS#{}", organisation.0), id.clone()),
+        Key::Refusal(Trail::Nobody(part), id) => (format!("REFUSALS##{part:02x}"), id.clone()),
+        Key::Count(Counter::Events(organisation, _)) => (format!("AUDITCOUNT#{}", organisation.0), "03".to_owned()),
+        Key::Count(Counter::Refusals(whose, _)) => (format!("REFUSED#{whose}"), "-1".to_owned()),
     }
 }

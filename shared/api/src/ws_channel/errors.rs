@@ -46,6 +46,13 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::NoSimulator => (403, "Bank Simulator access is not enabled for this tenant".to_owned()),
         Failure::NotFound => (404, "Not found".to_owned()),
         Failure::NoCertificate => (404, "No certificate(s) for this bank,".to_owned()),
+        Failure::NoExportKey => (404, "Requested export PGP key not found.".to_owned()),
+        Failure::ExportDisabled => (403, "Cert export is disabled for this account, and cannot be enabled".to_owned()),
+        Failure::NotOwner => (403, "Allowed for the API key owner only".to_owned()),
+        Failure::ReadOnly => {
+            (403, "No PGP keys. Without a registered authorize key this account is read-only.".to_owned())
+        }
+        Failure::NotOffered => (400, "Not offered by this bank".to_owned()),
         Failure::Exists(text) => (409, (*text).to_owned()),
         Failure::NoSignature => {
             (400, "No signatures found. File upload requires PGP authorize key detached signature(s).".to_owned())
@@ -53,7 +60,7 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::SignaturesFailed => (400, "All signature verification(s) failed".to_owned()),
         Failure::Unresolved(id) => (409, format!("Earlier upload of these bytes is unresolved: {id}")),
         Failure::TooLarge { limit } => (413, format!("Content too large: {limit}")),
-        Failure::BankRefused { text, .. } => (400, text.clone()),
+        Failure::Unusable(text) | Failure::BankRefused { text, .. } => (400, text.clone()),
         Failure::BankUnreachable => (502, "Bank not reachable".to_owned()),
         Failure::BankTimeout => (504, "Bank did not answer in time".to_owned()),
         Failure::BankUnreadable(_) => (502, "Technical error. Failed to parse bank response.".to_owned()),

@@ -64,6 +64,17 @@ pub(crate) fn download<'a>(call: &'a Call<'a>) -> Running<'a> {
     })
 }
 
+/// DeleteFile.
+pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let caller = call.caller().await?;
+        check("FileType", &call.path("FileType")?, 40)?;
+        check("FileReference", &call.path("FileReference")?, 32)?;
+        files::delete(call.deps().banks()?, &caller, &call.path("Bank")?)?;
+        Ok(success("File deleted", json!({})))
+    })
+}
+
 fn desk<'a>(call: &Call<'a>) -> Result<Desk<'a>, Failure> {
     let deps = call.deps();
     Ok(Desk { context: call.context(), store: deps.store()?, sealer: deps.sealer()?, banks: deps.banks()? })

@@ -1,11 +1,13 @@
 //! The WS Channel API (base path `/v2`): wire shapes and texts as its clients know them (briefs: isecure).
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod certs;
 pub mod errors;
 pub(crate) mod files;
 pub(crate) mod pgp;
 pub(crate) mod session;
+pub(crate) mod trail;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};
