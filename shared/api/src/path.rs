@@ -43,11 +43,6 @@ pub fn literals(template: &str) -> usize {
     segments(template).filter(|segment| parameter_name(segment).is_none()).count()
 }
 
-/// The names of a template's parameters, in order.
-pub fn names(template: &'static str) -> impl Iterator<Item = &'static str> {
-    segments(template).filter_map(parameter_name)
-}
-
 fn segments(path: &str) -> impl Iterator<Item = &str> {
     path.split('/')
 }
