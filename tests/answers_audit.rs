@@ -196,6 +196,8 @@ async fn pages_are_bound_to_their_question() {
         ("From=yesterday", "From"),
         ("From=2026-01-01&To=2026-02-02", "To"),
         ("From=2026-02-02&To=2026-02-01", "To"),
+        ("To=0000-01-01", "To"),
+        ("From=0000-01-01T00:00:00Z&To=0000-01-01T00:00:00Z", "From"),
         ("Outcome=good", "Outcome"),
         ("Account=nobody", "Account"),
     ] {
@@ -204,6 +206,9 @@ async fn pages_are_bound_to_their_question() {
     let today = service.today();
     assert_eq!(events(&service, &admin, &format!("?From={today}&To={today}")).await.len(), 8);
     assert_eq!(events(&service, &admin, "?From=2026-01-01&To=2026-01-31T12:00:00Z").await.len(), 0);
+    // The ends of the calendar.
+    assert_eq!(events(&service, &admin, "?To=9999-12-31").await.len(), 0);
+    assert_eq!(events(&service, &admin, "?From=9999-12-31T00:00:00Z&To=9999-12-31T23:59:59.999999999Z").await.len(), 0);
     assert_eq!(events(&service, &admin, "?Action=session.login").await.len(), 2);
 }
 

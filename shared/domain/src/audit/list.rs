@@ -123,7 +123,7 @@ struct Window {
 
 fn period(question: &Question, now: OffsetDateTime) -> Result<Window, Failure> {
     let to = question.to.unwrap_or(now);
-    let from = question.from.unwrap_or_else(|| (to - USUAL).max(EARLIEST));
+    let from = question.from.unwrap_or_else(|| to.saturating_sub(USUAL).max(EARLIEST));
     if from < EARLIEST {
         return Err(invalid("From"));
     }
@@ -133,7 +133,8 @@ fn period(question: &Question, now: OffsetDateTime) -> Result<Window, Failure> {
     if question.outcome.as_ref().is_some_and(|it| !OUTCOMES.contains(&it.as_str())) {
         return Err(invalid("Outcome"));
     }
-    Ok(Window { from: moment(from), before: moment(to + Duration::milliseconds(1)) })
+    // Nothing is later than now. The end of the calendar, which a caller may name, has no millisecond after it.
+    Ok(Window { from: moment(from), before: moment(to.min(now) + Duration::milliseconds(1)) })
 }
 
 fn invalid(name: &str) -> Failure {
