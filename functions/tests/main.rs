@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod architecture;
+#[cfg(feature = "local")]
+mod certificates;
 mod event;
 mod in_step;
 #[cfg(all(feature = "aws", not(feature = "local")))]

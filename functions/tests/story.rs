@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use avain::client::{ClientError, Credentials, Transport};
+use avain::client::{ClientError, Transport};
 use avain::machine::Banks;
-use avain::story::{Codes, Company, Recipient, Signer, Story, payment};
+use avain::story::{Codes, Company, Signer, Story, payment};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::random::SystemRandom;
@@ -22,6 +22,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
 
+use crate::certificates::shared_exported_and_imported;
 use crate::event;
 use crate::log::{self, Secrets};
 use crate::process::{Function, Outcome};
@@ -74,7 +75,7 @@ async fn from_registration_to_the_banks_answer_through_functions() {
 
     let refused = story.delete(&data_mode, BANK, &listed[0]).await;
     assert!(matches!(refused, Err(ClientError::Refused { .. })), "a bank deleted a file: {refused:?}");
-    certificates(&story, &admin, story_of("eino@esimerkki.fi")).await;
+    shared_exported_and_imported(&story, &admin, BANK, story_of("eino@esimerkki.fi")).await;
 
     story.log_out("data", &data_mode).await.unwrap();
     let refused = story.files(&data_mode, BANK, "ALL").await;
@@ -100,30 +101,6 @@ async fn from_registration_to_the_banks_answer_through_functions() {
     assert_eq!((&by_token["operation"], &by_token["bank_code"]), (&"ListFiles".into(), &Value::Null));
     for line in measured {
         log::assert_metrics(line, if line["Refused"] == 1 { "Refused" } else { "Success" });
-    }
-}
-
-/// A colleague may use the certificate and then not; it goes out to the company's own key and comes in again; that is the last
-/// time. All of it is in the trail.
-async fn certificates(story: &Story<'_>, admin: &Credentials, colleague: Story<'_>) {
-    colleague.register("admin", &admin.api_key).await.unwrap();
-    let email = colleague.company.email.as_str();
-    assert_eq!(story.share(admin, email).await.unwrap(), [email]);
-    story.unshare(admin, email).await.unwrap();
-
-    let recipient = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
-    story.upload_key(admin, &recipient.public_key().unwrap(), "export").await.unwrap();
-    let exported = story.export(admin, BANK, &recipient.fingerprint()).await.unwrap();
-    let key = recipient.decrypt(&exported.encrypted_key).unwrap();
-    story.retire(admin, BANK, None).await.unwrap();
-    story.import(admin, BANK, "1000038023", &exported.certificate, &key).await.unwrap();
-    assert_eq!(story.certificates(admin).await.unwrap()[0]["PEM"], *exported.certificate);
-    story.forbid_export(admin).await.unwrap();
-
-    let trail = story.audit_events(admin).await.unwrap();
-    let actions: Vec<&str> = trail.iter().filter_map(|event| event["action"].as_str()).collect();
-    for action in ["share", "unshare", "export", "retire", "import", "disable-export"] {
-        assert!(actions.contains(&format!("certificate.{action}").as_str()), "no {action} in {actions:?}");
     }
 }
 

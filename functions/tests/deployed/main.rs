@@ -12,6 +12,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where it stands")]
 
 mod account;
+#[path = "../certificates.rs"]
+mod certificates;
 mod gateway;
 mod people;
 mod render;
@@ -23,13 +25,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
-use avain::client::{Call, ClientError, Credentials, Transport, request};
-use avain::story::{Recipient, Signer, Story, payment};
+use avain::client::{Call, ClientError, Transport, request};
+use avain::story::{Signer, payment};
 use avain_adapters_local::clock::SystemClock;
 use avain_api::operations::{ALL, LIST_CERTS};
 use avain_domain::ports::Clock;
 use serde_json::{Value, json};
 
+use crate::certificates::shared_exported_and_imported;
 use crate::stack::tell;
 use crate::world::{ACTIVATION_CODE, BANK, World};
 
@@ -105,7 +108,8 @@ async fn story(world: &World) {
 
     let refused = story.delete(&data, BANK, &listed[0]).await;
     assert!(matches!(refused, Err(ClientError::Refused { status: 400, .. })), "a bank deleted a file: {refused:?}");
-    certificates(world, &story, &admin).await;
+    let trail = shared_exported_and_imported(&story, &admin, BANK, world.story("eino@esimerkki.fi")).await;
+    assert!(trail.iter().any(|event| event["reason"].is_string()), "no refusal in {trail:?}");
 
     story.log_out("data", &data).await.unwrap();
     let refused = story.files(&data, BANK, "ALL").await;
@@ -114,31 +118,4 @@ async fn story(world: &World) {
     let all: BTreeSet<&str> = ALL.iter().map(|operation| operation.name).collect();
     let not_called: Vec<_> = all.difference(&world.gateway.used()).copied().collect();
     assert_eq!(not_called, NOT_PLAYED);
-}
-
-/// A colleague may use the certificate and then not; it goes out to the company's own key and comes in again; that is the last
-/// time. All of it is in the trail, and what was refused too.
-async fn certificates(world: &World, story: &Story<'_>, admin: &Credentials) {
-    let colleague = world.story("eino@esimerkki.fi");
-    colleague.register("admin", &admin.api_key).await.unwrap();
-    let email = colleague.company.email.as_str();
-    assert_eq!(story.share(admin, email).await.unwrap(), [email]);
-    story.unshare(admin, email).await.unwrap();
-
-    let recipient = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
-    story.upload_key(admin, &recipient.public_key().unwrap(), "export").await.unwrap();
-    let exported = story.export(admin, BANK, &recipient.fingerprint()).await.unwrap();
-    let key = recipient.decrypt(&exported.encrypted_key).unwrap();
-    story.retire(admin, BANK, None).await.unwrap();
-    story.import(admin, BANK, "1000038023", &exported.certificate, &key).await.unwrap();
-    assert_eq!(story.certificates(admin).await.unwrap()[0]["PEM"], *exported.certificate);
-    story.forbid_export(admin).await.unwrap();
-
-    let trail = story.audit_events(admin).await.unwrap();
-    let actions: Vec<&str> = trail.iter().filter_map(|event| event["action"].as_str()).collect();
-    let certificate = ["share", "unshare", "export", "retire", "import", "disable-export"];
-    for action in certificate.map(|it| format!("certificate.{it}")) {
-        assert!(actions.contains(&action.as_str()), "no {action} in {actions:?}");
-    }
-    assert!(trail.iter().any(|event| event["reason"].is_string()), "no refusal in {trail:?}");
 }
