@@ -92,16 +92,16 @@ async fn place(
         (Mode::Admin, None) if api_key == "0" => {
             let (organisation, api_key, mut writes) =
                 organisations::create(context, gateway, registration.company, &login.email).await?;
-            let account = account_of(context, login, &organisation, &api_key, registration);
+            let account =
+                account_of(context, login, &Stored { record: organisation, version: 1 }, &api_key, registration);
             writes.push(Write::Insert(Record::Account(account.clone())));
             Ok((Place { account, api_key }, writes))
         }
         (Mode::Admin, None) => {
-            let Stored { record: organisation, version } =
-                organisations::by_api_key(store, &api_key).await?.ok_or_else(invalid_key)?;
+            let organisation = organisations::by_api_key(store, &api_key).await?.ok_or_else(invalid_key)?;
             let account = account_of(context, login, &organisation, &api_key, registration);
-            // The agreement is copied: the organisation must still be what was read.
-            let unchanged = Write::Check(Key::Organisation(organisation.id), version);
+            // Agreement and policy are copied: the organisation must still be what was read.
+            let unchanged = Write::Check(Key::Organisation(organisation.record.id), organisation.version);
             Ok((Place { account: account.clone(), api_key }, vec![unchanged, Write::Insert(Record::Account(account))]))
         }
     }
@@ -110,7 +110,7 @@ async fn place(
 fn account_of(
     context: Context<'_>,
     login: &Login,
-    organisation: &Organisation,
+    Stored { record: organisation, version }: &Stored<Organisation>,
     api_key: &str,
     registration: &Registration<'_>,
 ) -> Account {
@@ -120,6 +120,8 @@ fn account_of(
         api_key_hash: organisations::api_key_hash(api_key),
         owner: organisation.owner == login.email,
         agreement: organisation.agreement,
+        policy: organisation.policy.clone(),
+        terms: *version,
         name: registration.name.to_owned(),
         company: registration.company.to_owned(),
         export: Export::Allowed,

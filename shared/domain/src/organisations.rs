@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::names::{Email, OrganisationId};
 use crate::ports::{CommitError, Gateway, Random, Store};
-use crate::records::{Account, Agreement, ApiKey, Audited, Key, Organisation, Record, Stored, Write};
+use crate::records::{Account, Agreement, ApiKey, Audited, Key, Organisation, Policy, Record, Stored, Write};
 use crate::{Context, Failure, audit};
 
 /// Length of an API key; letters and digits, the first a letter (brief 2.2), 5.9 bits each.
@@ -29,6 +29,7 @@ pub(crate) async fn create(
         name: company.to_owned(),
         owner: owner.clone(),
         agreement: Agreement::Test,
+        policy: Policy::default(),
         created: context.now(),
     };
     let key = api_key(context.random);

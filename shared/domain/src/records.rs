@@ -192,8 +192,45 @@ pub struct Organisation {
     pub owner: Email,
     /// Service agreement. Copied into each account, where calls read it; changed there too.
     pub agreement: Agreement,
+    /// What it asks of its accounts. Copied into each account, as the agreement is.
+    pub policy: Policy,
     /// When it was made.
     pub created: OffsetDateTime,
+}
+
+/// What an organisation asks of its accounts beyond the service's own rules (GET and PUT /v2/policy). By default nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Policy {
+    /// A phone counts as verified from its registration on: the integrator has verified it.
+    pub skip_phone_verification: bool,
+    /// An e-mail address counts as verified from its registration on.
+    pub skip_email_verification: bool,
+    /// How many calls all of the organisation's accounts together may make in a minute; `None`: as many as the deployment allows.
+    pub calls_per_minute: Option<u32>,
+    /// How many different authorize keys must have signed an upload.
+    pub signatures: Vec<SignatureRule>,
+}
+
+/// For these uploads this many signatures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignatureRule {
+    /// To this bank, or to any.
+    pub bank: Option<Bank>,
+    /// Of this file type, or of any.
+    pub file_type: Option<String>,
+    /// Signatures by so many different registered authorize keys: at least one.
+    pub required: u8,
+}
+
+impl Policy {
+    /// How many different authorize keys must sign this upload: of the rules that fit, the one that asks most. One without any.
+    #[must_use]
+    pub fn signatures_required(&self, bank: Bank, file_type: &str) -> u8 {
+        let fits = |rule: &&SignatureRule| {
+            rule.bank.is_none_or(|it| it == bank) && rule.file_type.as_deref().is_none_or(|it| it == file_type)
+        };
+        self.signatures.iter().filter(fits).map(|rule| rule.required).max().unwrap_or(1).max(1)
+    }
 }
 
 /// The way from an API key to its organisation.
@@ -218,6 +255,10 @@ pub struct Account {
     pub owner: bool,
     /// The organisation's agreement.
     pub agreement: Agreement,
+    /// The organisation's policy.
+    pub policy: Policy,
+    /// Version of the organisation's record that agreement and policy are of: an older copy never replaces a newer one.
+    pub terms: u64,
     /// The person.
     pub name: String,
     /// The company; what the simulator bank compares at enrolment.

@@ -6,6 +6,7 @@
 
 mod audit;
 mod certificates;
+mod policy;
 
 use std::collections::HashMap;
 
@@ -101,6 +102,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("name", &it.name)
             .text("owner", it.owner.as_str())
             .text("agreement", it.agreement.as_str())
+            .map("policy", policy::fields(&it.policy))
             .time("created", it.created)?,
         Record::ApiKey(it) => Fields::of("api-key").text("hash", &it.hash).text("organisation", &it.organisation.0),
         Record::Account(it) => Fields::of("account")
@@ -109,6 +111,8 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("api_key_hash", &it.api_key_hash)
             .flag("owner", it.owner)
             .text("agreement", it.agreement.as_str())
+            .map("policy", policy::fields(&it.policy))
+            .number("terms", it.terms)
             .text("name", &it.name)
             .text("company", &it.company)
             .text("export", it.export.as_str())
@@ -175,6 +179,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             name: from.text("name")?,
             owner: from.email("owner")?,
             agreement: from.word("agreement", agreement)?,
+            policy: policy::read(from)?,
             created: from.time("created")?,
         }),
         "api-key" => Record::ApiKey(ApiKey {
@@ -187,6 +192,8 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             api_key_hash: from.text("api_key_hash")?,
             owner: from.flag("owner")?,
             agreement: from.word("agreement", agreement)?,
+            policy: policy::read(from)?,
+            terms: from.number("terms")?,
             name: from.text("name")?,
             company: from.text("company")?,
             export: from.word("export", Export::parse)?,

@@ -4,8 +4,8 @@ use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
     CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Organisation, PgpKey,
-    PgpPurpose, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SpentChallenge, Trail, Upload,
-    UploadState,
+    PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SignatureRule, SpentChallenge,
+    Trail, Upload, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -53,6 +53,7 @@ fn people(tag: &str) -> Vec<Record> {
             name: NAME.to_owned(),
             owner: owner.clone(),
             agreement,
+            policy: policy(number),
             created: FINE,
         }));
         records.push(Record::Account(Account {
@@ -61,6 +62,8 @@ fn people(tag: &str) -> Vec<Record> {
             api_key_hash: "ab".repeat(32),
             owner: number == 0,
             agreement,
+            policy: policy(number),
+            terms: number as u64,
             name: String::new(),
             company: NAME.to_owned(),
             export: if number == 0 { Export::Allowed } else { Export::Disabled },
@@ -78,6 +81,21 @@ fn people(tag: &str) -> Vec<Record> {
         records.push(Record::Attempts(Attempts { login, failures: u32::MAX, last: LONG_AGO }));
     }
     records
+}
+
+/// The default, then one with so many rules.
+fn policy(rules: usize) -> Policy {
+    let rule = |number: usize| SignatureRule {
+        bank: (number == 0).then_some(Bank::SIMULATOR),
+        file_type: (number == 1).then(|| NAME.to_owned()),
+        required: 2,
+    };
+    Policy {
+        skip_phone_verification: rules == 1,
+        skip_email_verification: rules == 2,
+        calls_per_minute: (rules > 0).then_some(u32::MAX),
+        signatures: (0..rules).map(rule).collect(),
+    }
 }
 
 fn keys(tag: &str) -> Vec<Record> {
