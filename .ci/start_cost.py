@@ -13,6 +13,7 @@ import http.server
 import io
 import os
 import pathlib
+import re
 import socket
 import statistics
 import subprocess
@@ -26,30 +27,12 @@ import zipfile
 import boto3
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Function: the reference that does the same for its start.
-KINDS = {
-    "init_login": "service_keys",
-    "login": "service_keys_pools",
-    "login_mfa": "table_pools",
-    "list_keys": "table",
-    "list_certs": "table",
-    "list_files": "table_key",
-    "upload_file": "table_key",
-    "download_file": "table_key_bucket",
-}
-REST = {
-    "register": "service_keys_pools_gateway",
-    "init_register": "service_keys",
-    "verify_email": "table_pools",
-    "verify_phone": "table_pools",
-    "logout": "table_pools",
-    "enroll_cert": "table_key",
-    "upload_key": "table",
-    "service_keys": "table_key",
-    "watch": "table",
-}
+# One function of each kind of start; all of them with --all.
+KINDS = ["init_login", "login", "login_mfa", "list_keys", "list_certs", "list_files", "upload_file", "download_file"]
+# Ports (functions/FOLDER/NAME.rs asks for them) and what they add to the name of the reference that does the same for its start.
+PARTS = {"identity": "_pools", "gateway": "_gateway", "blobs": "_bucket", "notifier": "_mail"}
 # They carry XML and PGP.
-LARGE = {"upload_file", "download_file"}
+LARGE = {"upload_file", "add_signatures", "download_file"}
 CPU, MEMORY, ZIP, LARGE_ZIP = 1.30, 4 * 1024, 1_200_000, 2_000_000
 REGION = "eu-north-1"
 KEYS = {"region_name": REGION, "aws_access_key_id": "111122223333", "aws_secret_access_key": "test"}
@@ -61,8 +44,8 @@ def main():
     options.add_argument("--starts", type=int, default=41, help="how often each is started")
     options.add_argument("--no-build", action="store_true", help="take what the last build made")
     options = options.parse_args()
-    kinds = KINDS | (REST if options.all else {})
-    references = ["hello", *sorted(set(kinds.values()))]
+    kinds = {name: reference for name, reference in functions().items() if options.all or name in KINDS}
+    references = ["hello", *sorted(set(kinds.values()) - {"hello"})]
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "shipped"
     if not options.no_build:
         build("avain-functions", kinds, "--no-default-features", "--features", "aws")
@@ -71,6 +54,27 @@ def main():
         environment = emulator.fill()
         costs = measure([*references, *kinds], target, options.starts, environment, api)
     sys.exit(report(kinds, costs, options.starts))
+
+
+def functions():
+    """Each function with its reference."""
+    found = {}
+    for file in sorted((ROOT / "functions").glob("*/*.rs")):
+        if file.parent.name not in ("src", "tests"):
+            found[file.stem] = reference(set(re.findall(r"ports::(\w+)", file.read_text())))
+    return found
+
+
+def reference(ports):
+    if "service_keys" in ports:
+        base = "service_keys"
+    elif "sealer" in ports:
+        base = "table_key"
+    elif "store" in ports:
+        base = "table"
+    else:
+        return "hello"
+    return base + "".join(part for port, part in PARTS.items() if port in ports)
 
 
 def build(package, binaries, *options):
