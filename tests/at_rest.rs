@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use avain::story::{Signer, payment};
-use avain_adapters_local::embedded::Embedded;
+use avain_adapters_local::embedded::{Embedded, OpenError};
 use serde_json::{Value, json};
 
 use crate::support::Service;
@@ -74,10 +74,17 @@ async fn no_code_lies_in_clear_with_the_user_who_waits_for_it() {
         [phone, factor, person.code("admin", "email").await]
     };
 
-    let Service { folder, server, .. } = service;
+    let Service { folder, server, http, .. } = service;
     server.finish().await;
-    drop(server);
-    let embedded = Embedded::open(&folder.path().join("data")).unwrap();
+    drop((server, http));
+    // The connections' tasks notice that they are over.
+    let embedded = loop {
+        match Embedded::open(&folder.path().join("data")) {
+            Ok(embedded) => break embedded,
+            Err(OpenError::InUse(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
     let scan = serde_json::from_value(json!({ "TableName": "avain-users", "ConsistentRead": true })).unwrap();
     let page = serde_json::to_value(embedded.database().scan(scan).unwrap()).unwrap();
     let users: Vec<Value> = page["Items"]
