@@ -57,29 +57,34 @@ async fn nobody_registers_with_another_answer_than_the_challenges() {
     let later: i64 = fresh.split('|').nth(1).unwrap().parse::<i64>().unwrap() + 1;
     let password = person.password("admin");
     let other_first = if challenge.starts_with('A') { 'B' } else { 'A' };
+    // Only a challenge that was given out, for this login, is spent.
     let changes = [
-        ("rubbish", person.encrypted(password, challenge)),
-        (&format!("{other_first}{}", &challenge[1..]), person.encrypted(password, challenge)),
-        (&foreign, person.encrypted(password, &foreign)),
-        (&other_mode, person.encrypted(password, &other_mode)),
-        (&fresh, person.encrypted(password, &format!("|{later}|"))),
-        (&person.challenge("admin").await, "not base64".to_owned()),
-        (&person.challenge("admin").await, "AAAA".to_owned()),
+        ("rubbish", person.encrypted(password, challenge), false),
+        (&format!("{other_first}{}", &challenge[1..]), person.encrypted(password, challenge), false),
+        (&foreign, person.encrypted(password, &foreign), false),
+        (&other_mode, person.encrypted(password, &other_mode), false),
+        (&fresh, person.encrypted(password, &format!("|{later}|")), true),
+        (&person.challenge("admin").await, "not base64".to_owned(), true),
+        (&person.challenge("admin").await, "AAAA".to_owned(), true),
     ];
-    for (challenge, encrypted) in changes {
+    for (challenge, encrypted, spends) in changes {
         let mut body = good.clone();
         body["ChResp"] = json!(challenge);
         body["Encrypted"] = json!(encrypted);
         register(&person, "admin", &body).await.is(400, "01", INCORRECT);
+        // Nobody guesses a password by registering, so nothing is counted (decision 0003).
+        assert_eq!((person.spent(challenge).await, person.failures("admin").await), (spends, 0), "{challenge}");
     }
     assert!(service.account(person.email()).await.is_empty());
-    assert!(person.spent(&fresh).await);
+    assert_eq!(other.failures("admin").await, 0);
 
     service.clock.advance(Duration::minutes(5));
     register(&person, "admin", &good).await.is(400, "01", INCORRECT);
+    assert_eq!((person.spent(challenge).await, person.failures("admin").await), (false, 0), "too old");
     let good = person.registration("admin", "0", person.password("admin")).await;
     register(&person, "admin", &good).await.succeeded(201);
     register(&person, "admin", &good).await.is(400, "01", INCORRECT);
+    assert_eq!(person.failures("admin").await, 0, "used again");
 }
 
 #[tokio::test]

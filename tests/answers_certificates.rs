@@ -76,7 +76,7 @@ async fn what_an_enrolment_is_refused_for_changes_nothing() {
     assert_eq!(firm.records().await, before);
     assert_eq!((firm.simulator().requests(BankKey::Simulator), firm.simulator().requests(BankKey::Nordea)), (0, 0));
 
-    firm.enrol().await.succeeded(201);
+    firm.enrol().await.succeeds(201, "Certificate enrolled", &[]);
     let enrolled = firm.records().await;
     firm.enrol().await.is(409, "01", "Bank certificate(s) already exists");
     assert_eq!(firm.records().await, enrolled);

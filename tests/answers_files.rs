@@ -16,6 +16,8 @@ use crate::support::gpg::Gpg;
 
 const FILE: &str = "/v2/files/simulator/camt.053.001.02/x";
 const NO_SIGNATURE: &str = "No signatures found. File upload requires PGP authorize key detached signature(s).";
+/// The fields of a successful UploadFile.
+const UPLOADED: &[&str] = &[];
 const FAILED: &str = "All signature verification(s) failed";
 
 #[tokio::test]
@@ -93,6 +95,7 @@ async fn files_are_listed_and_fetched_by_their_owner_only() {
     firm.get("/v2/files/simulator?FileType=unknown").await.is(400, "20", "Content type not valid.");
 
     let listed = firm.get("/v2/files/simulator?FileType=camt.054.001.02").await;
+    listed.succeeds(200, "OK", &["FileDescriptors"]);
     let [file] = listed.succeeded(200)["FileDescriptors"].as_array().unwrap().as_slice() else { panic!("{listed:?}") };
     assert_eq!(file["Status"], "NEW");
     assert!(file.as_object().unwrap().values().all(Value::is_string), "{file}");
@@ -107,10 +110,15 @@ async fn files_are_listed_and_fetched_by_their_owner_only() {
     other.get(&path).await.is(404, "01", "Not found");
     let (first, at_once) = tokio::join!(firm.get(&path), firm.get(&path));
     assert_eq!(first.body, at_once.body);
+    first.succeeds(200, "OK", &["Content"]);
     let content = STANDARD.decode(first.succeeded(200)["Content"].as_str().unwrap()).unwrap();
     assert!(String::from_utf8(content).unwrap().contains("camt.054.001.02"));
     let calls = firm.calls(Operation::DownloadFile);
     assert_eq!(firm.get(&path).await.body, first.body);
+    // Each part of the path percent-encoded, as some clients send it: the same file, which is kept by now.
+    let parts = ["simulator", file["FileType"].as_str().unwrap(), file["FileReference"].as_str().unwrap()];
+    let encoded = parts.map(|part| part.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>());
+    assert_eq!(firm.get(&format!("/v2/files/{}", encoded.join("/"))).await.body, first.body);
     assert_eq!(firm.calls(Operation::DownloadFile), calls);
     // Kept for its owner does not mean kept for others.
     other.get(&path).await.is(404, "01", "Not found");
@@ -181,7 +189,7 @@ async fn an_upload_needs_a_valid_signature_by_an_authorize_key() {
     let codes = service.codes();
     let firm = Firm::enrolled(&service, &codes, "signatures").await;
     let sent = async |body: &Value, sent: u64| {
-        firm.upload(body).await.succeeded(201);
+        firm.upload(body).await.succeeds(201, "File uploaded", UPLOADED);
         assert_eq!(firm.calls(Operation::UploadFile), sent, "{body}");
     };
     let payment = firm.payment("SIGNED");
@@ -242,7 +250,10 @@ async fn gpg_signs_uploads_while_its_key_lives() {
         body
     };
 
+    let before = firm.records().await;
     firm.upload(&signed("EXPORT", "both@example.com", &[])).await.is(400, "01", FAILED);
+    assert_eq!(firm.journal(PAYMENT, &firm.payment("EXPORT").bytes).await, None);
+    assert_eq!((firm.records().await, firm.calls(Operation::UploadFile)), (before, 0));
     firm.upload(&signed("BINARY", "short@example.com", &[])).await.succeeded(201);
     firm.upload(&signed("TEXT", "short@example.com", &["--textmode"])).await.succeeded(201);
     assert_eq!(firm.calls(Operation::UploadFile), 2);
@@ -250,9 +261,11 @@ async fn gpg_signs_uploads_while_its_key_lives() {
     let late = signed("LATE", "short@example.com", &[]);
     service.clock.advance(time::Duration::days(3));
     let data = avain::story::credentials(&firm.story.log_in("data").await.unwrap()).unwrap();
+    let before = firm.records().await;
     let answer = service.send(Method::PUT, "/v2/files/simulator", Some(&data), late.to_string()).await;
     answer.is(400, "01", FAILED);
-    assert_eq!(firm.calls(Operation::UploadFile), 2);
+    assert_eq!(firm.journal(PAYMENT, &firm.payment("LATE").bytes).await, None);
+    assert_eq!((firm.records().await, firm.calls(Operation::UploadFile)), (before, 2));
 }
 
 /// A file that is kept and does not fit into an answer, and one whose bytes are gone.

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use avain::client::Credentials;
+use avain::story::credentials;
 use avain_api::MAX_BODY;
 use avain_api::call::Access;
 use avain_api::operations::{ALL, LOGIN, UPLOAD_KEY};
@@ -197,7 +198,13 @@ fn guarded() -> Vec<(&'static avain_api::Operation, String)> {
 async fn without_a_live_token_every_guarded_operation_is_closed() {
     let service = Service::start().await;
     let person = Person::new(&service, "guard@example.com");
-    let (admin, data) = person.sessions().await;
+    let gone = person.sessions().await;
+    for (mode, who) in [("admin", &gone.0), ("data", &gone.1)] {
+        person.story().log_out(mode, who).await.unwrap();
+    }
+    service.clock.advance(Duration::seconds(1));
+    let log_in = async |mode| credentials(&person.story().log_in(mode).await.unwrap()).unwrap();
+    let (admin, data) = (log_in("admin").await, log_in("data").await);
     let other_pool = Service::start().await;
     let foreign = other_pool.story(&other_pool.codes(), person.email()).open("admin", "0").await.unwrap();
     let token = admin.id_token.as_str();
@@ -215,6 +222,8 @@ async fn without_a_live_token_every_guarded_operation_is_closed() {
         foreign.id_token.clone(),
         access,
         admin.api_key.clone(),
+        gone.0.id_token.clone(),
+        gone.1.id_token.clone(),
     ];
     let exchange = async |method: &Method, path: &str, token: Option<&str>| {
         let mut request = Request::builder().method(method).uri(path).header("x-api-key", &admin.api_key);
@@ -304,12 +313,7 @@ async fn in_the_wrong_mode_an_operation_says_which_it_needs() {
 /// Each failure's status, code and text is a line of the reference data's table of answers.
 #[test]
 fn every_failure_is_answered_as_the_table_says() {
-    let Some(folder) = reference_data() else { return };
-    let Ok(table) = std::fs::read_to_string(folder.parent().unwrap().join("answers.md")) else {
-        assert!(!required(), "the reference data has no answers.md beside it");
-        avain_test_support::not_run("answers.md beside the reference data");
-        return;
-    };
+    let Some(table) = table_of_answers() else { return };
     let lines: Vec<Vec<&str>> = table
         .lines()
         .filter(|line| line.starts_with("| ") && !line.contains("ResponseCode"))
@@ -326,6 +330,42 @@ fn every_failure_is_answered_as_the_table_says() {
         assert_eq!(line[1].contains("Retry-After"), told.retry_after.is_some(), "{failure:?}");
         assert_eq!(line[2], told.code, "{failure:?}");
     }
+}
+
+/// What the reference data's table has no text for, with the reason.
+const NOT_IN_THE_TABLE: [(&str, &str); 0] = [];
+
+/// The other direction: each text that is answered (docs/errors.md is written from all of them) is in the table, or is known
+/// not to be.
+#[test]
+fn every_text_is_in_the_table_or_known_not_to_be() {
+    let Some(table) = table_of_answers() else { return };
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors.md")).unwrap();
+    let answered = page.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('`').nth(1));
+    let of_modes = ALL.iter().filter_map(|operation| match operation.access {
+        Access::Token { modes: Modes::Only(_), otherwise } => Some(otherwise),
+        _ => None,
+    });
+    let answered: BTreeSet<&str> = answered.chain(of_modes).collect();
+    let in_table = |told: &str| table.split('`').skip(1).step_by(2).any(|text| is_text(text, told));
+    for told in &answered {
+        let known = NOT_IN_THE_TABLE.iter().any(|(text, _)| text == told);
+        assert!(in_table(told) != known, "{told}: in the table {}, listed here {known}", in_table(told));
+    }
+    for (text, reason) in NOT_IN_THE_TABLE {
+        assert!(answered.contains(text) && !reason.is_empty(), "nothing answers {text}");
+    }
+}
+
+/// answers.md beside the reference data.
+fn table_of_answers() -> Option<String> {
+    let folder = reference_data()?;
+    let table = std::fs::read_to_string(folder.parent().unwrap().join("answers.md")).ok();
+    if table.is_none() {
+        assert!(!required(), "the reference data has no answers.md beside it");
+        avain_test_support::not_run("answers.md beside the reference data");
+    }
+    table
 }
 
 /// Whether a text of the table, in which NAME, ID and LIMIT stand for something, is this one.

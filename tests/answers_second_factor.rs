@@ -54,7 +54,7 @@ async fn a_second_factor_is_tried_five_times_within_ten_minutes() {
     person.second_factor(&session, &code).await.succeeded(200);
     let (session, code) = begin().await;
     service.clock.advance(Duration::seconds(600));
-    person.second_factor(&session, &code).await.is(400, "01", EXPIRED);
+    person.second_factor(&session, &code).await.is(400, "01", NO_SESSION);
 }
 
 /// The texts and fields of brief 2.10 for an authenticator; its wrong and its used codes count like those of an SMS.

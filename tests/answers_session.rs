@@ -393,14 +393,20 @@ async fn an_address_or_a_mode_that_is_none_is_named() {
         "k%C3%A4@example.com",
         &long,
     ];
-    for (method, end) in [(Method::GET, ""), (Method::POST, ""), (Method::PUT, "/mfacode")] {
+    // Logout looks at who asks first.
+    let leaver = Person::new(&service, "leaver@example.com").story().open("admin", "0").await.unwrap();
+    let calls =
+        [(Method::GET, "", None), (Method::POST, "", None), (Method::PUT, "/mfacode", None), (Method::DELETE, "", Some(&leaver))];
+    for (method, end, who) in calls {
         for address in addresses {
             let path = format!("/v2/session/{address}/admin{end}");
-            service.send(method.clone(), &path, None, body.clone()).await.is(400, "01", "Invalid parameter(s): Email");
+            service.send(method.clone(), &path, who, body.clone()).await.is(400, "01", "Invalid parameter(s): Email");
         }
         for mode in ["root", "Admin", "ADMIN", "admin%20", "%61dmin%00"] {
             let path = format!("/v2/session/a@example.com/{mode}{end}");
-            service.send(method.clone(), &path, None, body.clone()).await.is(400, "01", "Invalid parameter(s): Mode");
+            service.send(method.clone(), &path, who, body.clone()).await.is(400, "01", "Invalid parameter(s): Mode");
         }
     }
+    service.send(Method::DELETE, "/v2/session/a@b@c/admin", None, "").await.is(401, "01", "Unauthorized");
+    Person::new(&service, "leaver@example.com").story().keys(&leaver).await.unwrap();
 }

@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use avain::story::{Signer, payment};
+use avain_adapters_local::embedded::{Embedded, OpenError};
+use serde_json::{Value, json};
 
 use crate::support::Service;
+use crate::support::person::{Person, wrong};
 
 /// What every RSA private key in PKCS#8 begins with, after its length: version 0, rsaEncryption, NULL, and the key's octets.
 const PKCS8_RSA: [u8; 20] = [
@@ -50,6 +53,63 @@ async fn nothing_secret_lies_on_the_disk_in_clear() {
             let found = bytes.windows(secret.len()).any(|window| window == secret);
             assert!(!found, "{what} lies in {}", path.display());
         }
+    }
+}
+
+/// Codes are too short to be looked for in all bytes of all files: here is what the user pool keeps of those who wait for one.
+#[tokio::test]
+async fn no_code_lies_in_clear_with_the_user_who_waits_for_it() {
+    let service = Service::start().await;
+    let codes = {
+        let person = Person::registered(&service, "phone@example.com").await;
+        let phone = person.code("admin", "phone").await;
+        let person = Person::registered(&service, "factor@example.com").await;
+        person.story().verify_phone("admin").await.unwrap();
+        let session = person.log_in("admin").await.text("Session");
+        let factor = person.code("admin", "mfa").await;
+        person.second_factor(&session, &wrong(&factor)).await.is(400, "01", "Invalid verification code");
+        let person = Person::registered(&service, "mail@example.com").await;
+        person.story().verify_phone("admin").await.unwrap();
+        person.story().log_in("admin").await.unwrap();
+        [phone, factor, person.code("admin", "email").await]
+    };
+
+    let Service { folder, server, http, .. } = service;
+    server.finish().await;
+    drop((server, http));
+    // The connections' tasks notice that they are over.
+    let embedded = loop {
+        match Embedded::open(&folder.path().join("data")) {
+            Ok(embedded) => break embedded,
+            Err(OpenError::InUse(_)) => tokio::task::yield_now().await,
+            Err(error) => panic!("{error}"),
+        }
+    };
+    let scan = serde_json::from_value(json!({ "TableName": "avain-users", "ConsistentRead": true })).unwrap();
+    let page = serde_json::to_value(embedded.database().scan(scan).unwrap()).unwrap();
+    let users: Vec<Value> = page["Items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|item| item["pk"]["S"].as_str().unwrap().starts_with("USER#"))
+        .map(|item| serde_json::from_str(item["document"]["S"].as_str().unwrap()).unwrap())
+        .collect();
+    let waiting = ["phone_code", "email_code", "waiting"];
+    assert_eq!(waiting.map(|name| users.iter().filter(|user| !user[name].is_null()).count()), [1, 1, 1], "{users:?}");
+    for user in &users {
+        for code in &codes {
+            assert!(!holds(user, code), "{code} lies in {user}");
+        }
+    }
+}
+
+/// Whether a text contains the code, or a number is it.
+fn holds(value: &Value, code: &str) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().any(|(name, value)| name != "phone" && holds(value, code)),
+        Value::Array(values) => values.iter().any(|value| holds(value, code)),
+        Value::String(text) => text.contains(code),
+        other => other.to_string() == code,
     }
 }
 

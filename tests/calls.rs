@@ -169,7 +169,7 @@ async fn play_certificates(story: &Story<'_>, other: &Story<'_>, inside: &Inside
 }
 
 /// A certificate and its private key, PEM.
-fn self_signed() -> (String, String) {
+pub(crate) fn self_signed() -> (String, String) {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
     let mut parameters = rcgen::CertificateParams::default();
     let now = SystemClock.now();
@@ -178,7 +178,7 @@ fn self_signed() -> (String, String) {
 }
 
 /// A public key that can be encrypted to, armored.
-fn export_key() -> String {
+pub(crate) fn export_key() -> String {
     let mut subkey = SubkeyParamsBuilder::default();
     subkey.key_type(KeyType::ECDH(ECCCurve::Curve25519Legacy)).can_encrypt(EncryptionCaps::All);
     let mut key = SecretKeyParamsBuilder::default();

@@ -18,6 +18,7 @@ mod answers_second_factor;
 mod answers_session;
 mod answers_sharing;
 mod at_rest;
+mod bank_bytes;
 mod bank_faults;
 mod calls;
 mod processes;

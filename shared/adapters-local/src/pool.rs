@@ -251,8 +251,8 @@ impl Identity for UserPool {
         self.carry_out(next, now).await
     }
 
-    /// A session whose time or five tries are over answers `CodeExpired` and never opens again; one that was used, or replaced
-    /// by a later login, is `NoSession`.
+    /// A session whose five tries are over answers `CodeExpired` and never opens again; one that was used, or replaced by a later
+    /// login, or whose ten minutes are over, is `NoSession`.
     async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
         let now = self.clock.now();
         let next = self

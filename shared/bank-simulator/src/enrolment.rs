@@ -27,8 +27,9 @@ enum Proof {
 }
 
 impl Office {
-    /// Order: form of header and request (12), customer (13, 34), environment and command (29), certificate request
-    /// (32, 33), activation code or signature (30, 34, 18, 19), replay (31).
+    /// Order: form of header and request (12), encryption (22), customer (13, 34), command and environment (29),
+    /// compression (21), certificate request (32, 33), activation code or signature (30, 34, 18, 19), replay (31): nothing
+    /// before the activation code proves who asks, and only the customer may spend a request id.
     pub(crate) fn certificate_service(&self, document: &Document<'_>, now: OffsetDateTime) -> Outcome {
         let mut customer_id = None;
         let result = self.enrol(document, now, &mut customer_id);
@@ -43,25 +44,25 @@ impl Office {
     ) -> Result<Details, Refusal> {
         let body = soap::unsigned_body(document).map_err(|_| code::SCHEMA)?;
         let (_, call) = envelope::call(body, Service::Certificates)?;
-        let (header, application_request) = envelope::request(call, Service::Certificates)?;
+        let (header, payload) = envelope::request(call, Service::Certificates)?;
+        let application_request = envelope::payload(payload)?;
         let document = Document::parse(&application_request).map_err(|_| code::SCHEMA)?;
         let request = CERT_APPLICATION_REQUEST.read(document.root()).ok_or(code::SCHEMA)?;
         *customer_id = request.text("CustomerId").map(str::to_owned);
-
+        if request.is_true("Encryption") {
+            return Err(code::DECRYPT.into());
+        }
         if request.text("CustomerId") != Some(header.sender.as_str()) {
             return Err(code::CUSTOMER_NOT_FOUND.into());
         }
         if !self.has_contract(&header.sender) {
             return Err(code::CONTRACT_OR_MAC.into());
         }
-        if request.text("Environment").map(str::trim) != Some(self.environment.as_str()) {
-            return Err(code::ENVIRONMENT_MISMATCH.into());
-        }
         if request.text("Command").is_some_and(|command| command != Operation::GetCertificate.command()) {
             return Err(code::COMMAND_MISMATCH.into());
         }
-        if request.is_true("Encryption") {
-            return Err(code::DECRYPT.into());
+        if request.text("Environment").map(str::trim) != Some(self.environment.as_str()) {
+            return Err(code::ENVIRONMENT_MISMATCH.into());
         }
         if request.is_true("Compression") {
             return Err(code::DEFLATE.into());

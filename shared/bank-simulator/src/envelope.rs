@@ -47,9 +47,9 @@ pub(crate) fn echo(call: Element<'_>, service: Service) -> Echo {
     Echo { sender: field("SenderId"), request: field("RequestId"), receiver: field("ReceiverId") }
 }
 
-/// Header and payload: the WSDL's sequence with every field present (WSDL) and the joint specification's lengths; the
-/// payload decoded from base64. Else 12.
-pub(crate) fn request(call: Element<'_>, service: Service) -> Result<(Echo, Vec<u8>), Refusal> {
+/// Header and payload: the WSDL's sequence with every field present (WSDL) and the joint specification's lengths; else 12.
+/// The payload is still in base64: see [`payload`].
+pub(crate) fn request(call: Element<'_>, service: Service) -> Result<(Echo, Element<'_>), Refusal> {
     let model = service.model_namespace();
     let mut parts = call.children();
     let (Some(header), Some(payload), None) = (parts.next(), parts.next(), parts.next()) else {
@@ -82,8 +82,12 @@ pub(crate) fn request(call: Element<'_>, service: Service) -> Result<(Echo, Vec<
     if children.next().is_some() {
         return Err(code::SCHEMA.into());
     }
-    let application_request = from_base64(&payload.text()).filter(|bytes| !bytes.is_empty()).ok_or(code::SCHEMA)?;
-    Ok((echo(call, service), application_request))
+    Ok((echo(call, service), payload))
+}
+
+/// The payload's bytes; else 12.
+pub(crate) fn payload(payload: Element<'_>) -> Result<Vec<u8>, Refusal> {
+    from_base64(&payload.text()).filter(|bytes| !bytes.is_empty()).ok_or(code::SCHEMA.into())
 }
 
 /// Whether a field's text is as it must be.

@@ -51,8 +51,8 @@ impl Office {
         // 3: header fields, before the signature and therefore only their form.
         let (_, call) = envelope::call(soap::unsigned_body(document).map_err(|_| code::SCHEMA)?, Service::Files)?;
         envelope::request(call, Service::Files)?;
-        // 4 and 6: signature and Timestamp.
-        let verified = soap::verify(document, &Policy::STRICT, Some(now), CLOCK_SKEW).map_err(|error| match error {
+        // 4: signature; its Timestamp comes after the certificate.
+        let verified = soap::verify(document, &Policy::STRICT, None, CLOCK_SKEW).map_err(|error| match error {
             avain_xml_security::Error::Certificate(_) => Refusal::SoapFault(code::CERTIFICATE_NOT_VALID),
             _ => Refusal::Answer(code::SOAP_SIGNATURE),
         })?;
@@ -72,21 +72,31 @@ impl Office {
     ) -> Result<Details, Refusal> {
         // From here on only what the signature covers is read.
         let (operation, call) = envelope::call(verified.body, Service::Files)?;
-        let (header, application_request) = envelope::request(call, Service::Files)?;
+        let (header, payload) = envelope::request(call, Service::Files)?;
         // 5: in force, and the sender's own.
         let customer = match ledger.standing(&verified.signer) {
             Standing::Live(customer) if ledger.customers[customer].user_id == header.sender => customer,
             Standing::Retired => return Err(Refusal::SoapFault(code::CERTIFICATE_NOT_VALID)),
             _ => return Err(Refusal::SoapFault(code::CERTIFICATE_NOT_FOR_ID)),
         };
+        // 6: Timestamp.
+        if !verified.is_valid_at(now, CLOCK_SKEW) {
+            return Err(code::SOAP_SIGNATURE.into());
+        }
         // 8: replay.
         if !ledger.remember(&header.sender, &header.request, now) {
             return Err(code::DUPLICATE.into());
         }
+        // 9: base64.
+        let application_request = envelope::payload(payload)?;
         // 10: schema.
         let document = Document::parse(&application_request).map_err(|_| code::SCHEMA)?;
         let request = APPLICATION_REQUEST.read(document.root()).ok_or(code::SCHEMA)?;
         *customer_id = request.text("CustomerId").map(str::to_owned);
+        // 9: that the content is encrypted is said in the request, which is read only now.
+        if request.is_true("Encryption") {
+            return Err(code::DECRYPT.into());
+        }
         // 11: signature over the content, by the same certificate.
         let signed = enveloped::verify(&document, &Policy::STRICT).map_err(|_| code::CONTENT_SIGNATURE)?;
         if signed.signer != verified.signer {
@@ -103,10 +113,11 @@ impl Office {
         if request.text("Environment").map(str::trim) != Some(self.environment.as_str()) {
             return Err(code::ENVIRONMENT_MISMATCH.into());
         }
-        if request.is_true("Encryption") {
-            return Err(code::DECRYPT.into());
-        }
+        // 15, and then the parameters and the content (16, 17), which each operation looks at itself.
         check_agreement(&request, operation, &ledger.customers[customer].target_id)?;
+        if request.text("TargetId").is_none() && operation != Operation::GetUserInfo {
+            return Err(invalid_parameter("Invalid parameters: TargetId is required").into());
+        }
         match operation {
             Operation::GetUserInfo => Ok(Details::UserFileTypes {
                 target_id: ledger.customers[customer].target_id.clone(),
@@ -145,21 +156,17 @@ impl Office {
     }
 }
 
-/// 15: target and file type. `TargetId` is mandatory except in `GetUserInfo` (brief 3); a `FileType` that is there must be
-/// one of the agreement's, for an upload one that may be sent.
+/// 15: a `FileType` that is there must be one of the agreement's, for an upload one that may be sent; a `TargetId` that is
+/// there must be the customer's. (Brief 3: it is mandatory except in `GetUserInfo`.)
 fn check_agreement(request: &Request, operation: Operation, target_id: &str) -> Result<(), Refusal> {
-    match request.text("TargetId") {
-        Some(given) if given != target_id => return Err(code::CONTENT_NOT_ALLOWED.into()),
-        None if operation != Operation::GetUserInfo => {
-            return Err(invalid_parameter("Invalid parameters: TargetId is required").into());
-        }
-        _ => {}
-    }
     let known = |name: &str| {
         FILE_TYPES.iter().any(|known| known.name == name && (known.upload || operation != Operation::UploadFile))
     };
     if request.text("FileType").is_some_and(|name| !known(name)) {
         return Err(code::CONTENT_TYPE.into());
+    }
+    if request.text("TargetId").is_some_and(|given| given != target_id) {
+        return Err(code::CONTENT_NOT_ALLOWED.into());
     }
     Ok(())
 }

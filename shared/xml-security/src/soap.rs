@@ -28,6 +28,13 @@ pub struct Verified<'d> {
     pub validity: Option<(OffsetDateTime, OffsetDateTime)>,
 }
 
+impl Verified<'_> {
+    /// Whether the signed Timestamp, where there is one, is valid at this time, with `skew` to both sides.
+    pub fn is_valid_at(&self, now: OffsetDateTime, skew: Duration) -> bool {
+        self.validity.is_none_or(|(created, expires)| now + skew >= created && now - skew < expires)
+    }
+}
+
 /// Signs an envelope: puts `wsse:Security` first into its Header (empty or without one), gives the Body a `wsu:Id`, and
 /// signs Timestamp and Body with RSA-SHA256 and exclusive canonicalisation. Ids are made unique from `id` (letters,
 /// digits, `-`). Every other byte of the envelope stays as it is. Times are written in UTC and whole seconds.
@@ -110,12 +117,11 @@ pub fn verify<'d>(
         reference.check(target.dom, &NodeSet::tree_without_comments(target.node, target.dom))?;
     }
     let validity = timestamp.filter(covers).map(validity).transpose()?;
-    if let (Some(now), Some((created, expires))) = (now, validity)
-        && (now + skew < created || now - skew >= expires)
-    {
+    let verified = Verified { signer, body, validity };
+    if now.is_some_and(|now| !verified.is_valid_at(now, skew)) {
         return Err(Error::Expired);
     }
-    Ok(Verified { signer, body, validity })
+    Ok(verified)
 }
 
 /// The Body of an envelope that is not signed (certificate requests); SOAP 1.1 only.

@@ -22,7 +22,7 @@ pub(crate) struct Code {
     /// HMAC-SHA256, base64url.
     mac: String,
     #[serde(flatten)]
-    tries: Tries,
+    pub(crate) tries: Tries,
 }
 
 /// How long and how often there may be an answer.
@@ -39,7 +39,12 @@ impl Tries {
     }
 
     pub(crate) fn are_over(&self, now: OffsetDateTime) -> bool {
-        self.tries_left == 0 || now.unix_timestamp() >= self.expires
+        self.tries_left == 0 || self.are_late(now)
+    }
+
+    /// Whether the ten minutes are over.
+    pub(crate) fn are_late(&self, now: OffsetDateTime) -> bool {
+        now.unix_timestamp() >= self.expires
     }
 
     /// Judges an answer: late, or wrong, which costs a try, or right.

@@ -35,7 +35,7 @@ impl UserPool {
         factor: Factor,
         now: OffsetDateTime,
     ) -> Result<Next, IdentityError> {
-        match &waiting(user, session)?.asked {
+        match &waiting(user, session, now)?.asked {
             Asked::Choice(tries) if !tries.are_over(now) => Ok(self.ask(user, login, factor, now)),
             _ => Err(IdentityError::NoSession),
         }
@@ -50,7 +50,7 @@ impl UserPool {
         code: &str,
         now: OffsetDateTime,
     ) -> Result<(), IdentityError> {
-        let mut asked = waiting(user, session)?.asked.clone();
+        let mut asked = waiting(user, session, now)?.asked.clone();
         let result = match &mut asked {
             Asked::Sms(sent) => self.codes.check(sent, CodeKind::Mfa, login, code, now),
             Asked::Totp(tries) if tries.are_over(now) => Err(IdentityError::CodeExpired),
@@ -88,8 +88,10 @@ impl UserPool {
     }
 }
 
-fn waiting<'u>(user: &'u User, session: &str) -> Result<&'u Waiting, IdentityError> {
-    user.waiting.as_ref().filter(|it| it.session == session_hash(session)).ok_or(IdentityError::NoSession)
+/// What waits in this session, unless its ten minutes are over.
+fn waiting<'u>(user: &'u User, session: &str, now: OffsetDateTime) -> Result<&'u Waiting, IdentityError> {
+    let waits = |it: &&Waiting| it.session == session_hash(session) && !it.asked.tries().are_late(now);
+    user.waiting.as_ref().filter(waits).ok_or(IdentityError::NoSession)
 }
 
 /// A session is 32 random bytes: its plain digest tells nothing.

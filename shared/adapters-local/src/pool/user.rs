@@ -63,6 +63,16 @@ pub(crate) enum Asked {
     Choice(Tries),
 }
 
+impl Asked {
+    /// How long and how often there may be an answer.
+    pub(crate) fn tries(&self) -> &Tries {
+        match self {
+            Self::Sms(code) => &code.tries,
+            Self::Totp(tries) | Self::Choice(tries) => tries,
+        }
+    }
+}
+
 /// A factor as it is stored.
 #[derive(Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Preferred {

@@ -5,6 +5,7 @@
 mod enrolment;
 mod faults;
 mod files;
+mod order;
 mod payments;
 mod persistence;
 mod protocol;

@@ -167,7 +167,7 @@ pub(crate) struct Call {
 }
 
 /// The order of `application_request.xsd`.
-const ORDER: [&str; 13] = [
+const ORDER: [&str; 14] = [
     "CustomerId",
     "Command",
     "Timestamp",
@@ -177,6 +177,7 @@ const ORDER: [&str; 13] = [
     "Environment",
     "FileReferences",
     "TargetId",
+    "Encryption",
     "Compression",
     "SoftwareId",
     "FileType",
