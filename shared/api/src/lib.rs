@@ -6,6 +6,7 @@ pub mod call;
 pub mod deps;
 pub mod lambda;
 pub mod metrics;
+pub mod openapi;
 pub mod operations;
 pub mod path;
 pub mod route;

@@ -6,6 +6,7 @@ use http::Method;
 
 use crate::call::{Access, Call, Running};
 use crate::deps::Need;
+use crate::openapi;
 use crate::ws_channel::{account, audit, certs, files, pgp, session};
 
 /// One row.
@@ -315,8 +316,20 @@ pub const LIST_AUDIT_EVENTS: Operation = Operation {
     run: audit::list,
 };
 
+/// GetOpenApi.
+pub const GET_OPEN_API: Operation = Operation {
+    name: "GetOpenApi",
+    function: "docs/get_open_api",
+    method: Method::GET,
+    path: "/openapi.json",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[],
+    run: openapi::get,
+};
+
 /// Every operation. A function refers to its own row only, so that it links no other's code.
-pub static ALL: [&Operation; 23] = [
+pub static ALL: [&Operation; 24] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
@@ -340,6 +353,7 @@ pub static ALL: [&Operation; 23] = [
     &LIST_KEYS,
     &UPLOAD_KEY,
     &LIST_AUDIT_EVENTS,
+    &GET_OPEN_API,
 ];
 
 impl Operation {

@@ -37,6 +37,11 @@ pub fn percent_decode(text: &str) -> Option<String> {
     String::from_utf8(decoded).ok()
 }
 
+/// The names of a template's parameters, in order.
+pub fn names(template: &'static str) -> impl Iterator<Item = &'static str> {
+    segments(template).filter_map(parameter_name)
+}
+
 /// How many segments of a template are literal: where two templates fit a path, the one with more is meant.
 #[must_use]
 pub fn literals(template: &str) -> usize {

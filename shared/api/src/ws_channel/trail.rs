@@ -98,6 +98,7 @@ fn action(operation: &Operation) -> &'static str {
         "ListKeys" => "pgp-key.list",
         "UploadKey" => "pgp-key.register",
         "ListAuditEvents" => "audit.list",
+        "GetOpenApi" => "document.read",
         other => other,
     }
 }
