@@ -7,6 +7,7 @@
 mod audit;
 mod certificates;
 mod policy;
+mod uploads;
 
 use std::collections::HashMap;
 
@@ -14,7 +15,7 @@ use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
     Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, ModeRecord, Organisation,
-    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
+    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -144,17 +145,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .number("failures", it.failures.into())
             .time("last", it.last)?
             .expiry(it.last, Duration::days(1)),
-        Record::Upload(it) => Fields::of("upload")
-            .text("email", it.email.as_str())
-            .text("bank", it.bank.as_str())
-            .text("digest", &it.digest)
-            .text("id", &it.id)
-            .text("file_type", &it.file_type)
-            .text("file_name", &it.file_name)
-            .number("size", it.size)
-            .texts("signers", &it.signers)
-            .upload_state(&it.state)
-            .time("at", it.at)?,
+        Record::Upload(it) => uploads::upload(it)?,
+        Record::UploadEntry(it) => uploads::entry(it),
+        Record::Observation(it) => uploads::observation(it)?,
         Record::Download(it) => Fields::of("download")
             .text("email", it.email.as_str())
             .text("bank", it.bank.as_str())
@@ -224,18 +217,9 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             failures: from.number("failures")?,
             last: from.time("last")?,
         }),
-        "upload" => Record::Upload(Upload {
-            email: from.email("email")?,
-            bank: from.word("bank", Bank::parse)?,
-            digest: from.text("digest")?,
-            id: from.text("id")?,
-            file_type: from.text("file_type")?,
-            file_name: from.text("file_name")?,
-            size: from.number("size")?,
-            signers: from.texts("signers")?,
-            state: from.upload_state()?,
-            at: from.time("at")?,
-        }),
+        "upload" => Record::Upload(uploads::read_upload(from)?),
+        "upload-entry" => Record::UploadEntry(uploads::read_entry(from)?),
+        "observation" => Record::Observation(uploads::read_observation(from)?),
         "download" => Record::Download(Download {
             email: from.email("email")?,
             bank: from.word("bank", Bank::parse)?,
@@ -321,18 +305,6 @@ impl Fields {
             .text("kind", id.kind.as_str())
             .text("id", &id.id)
     }
-
-    fn upload_state(self, state: &UploadState) -> Self {
-        match state {
-            UploadState::Sending => self.text("state", "sending"),
-            UploadState::NotSent => self.text("state", "not-sent"),
-            UploadState::Sent => self.text("state", "sent"),
-            UploadState::Refused { code, text } => {
-                self.text("state", "refused").text("bank_code", code).text("bank_text", text)
-            }
-            UploadState::Unknown => self.text("state", "unknown"),
-        }
-    }
 }
 
 /// Attributes being read: each method names the one that it wants.
@@ -405,17 +377,6 @@ impl<'a> Reader<'a> {
             holder: self.text("holder")?,
             kind: self.word("kind", KeyKind::parse)?,
             id: self.text("id")?,
-        })
-    }
-
-    fn upload_state(&self) -> Result<UploadState, Fault> {
-        Ok(match self.text("state")?.as_str() {
-            "sending" => UploadState::Sending,
-            "not-sent" => UploadState::NotSent,
-            "sent" => UploadState::Sent,
-            "refused" => UploadState::Refused { code: self.text("bank_code")?, text: self.text("bank_text")? },
-            "unknown" => UploadState::Unknown,
-            _ => return Err(Fault("state is not known".to_owned())),
         })
     }
 }

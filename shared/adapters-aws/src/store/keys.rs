@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use avain_domain::names::OrganisationId;
-use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id};
+use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id, observation_id};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::Item;
@@ -39,6 +39,9 @@ impl Place {
             Key::SpentChallenge(id) => Self::new(&["CHALLENGE", id], &["CHALLENGE"]),
             Key::Attempts(login) => Self::new(&["ATTEMPTS", login.email.as_str(), login.mode.as_str()], &["ATTEMPTS"]),
             Key::Upload(email, bank, digest) => Self::new(&["UPLOADS", email.as_str(), bank.as_str()], &[digest]),
+            Key::UploadEntry(organisation, email, bank, id) => {
+                Self::on(&Shelf::UploadEntries(organisation.clone(), email.clone(), *bank), id)
+            }
             Key::Download(email, bank, file_type, reference) => {
                 Self::new(&["DOWNLOADS", email.as_str(), bank.as_str()], &[file_type, reference])
             }
@@ -53,6 +56,10 @@ impl Place {
                 Self::new(&["AUDITCOUNT", &organisation.0], &[&format!("{shard:02}")])
             }
             Key::Count(Counter::Refusals(whose, hour)) => Self::new(&["REFUSED", whose], &[&hour.to_string()]),
+            Key::Observation(organisation, date, email, observed, part) => Self::on(
+                &Shelf::Observations(organisation.clone(), date.year(), date.month().into()),
+                &observation_id(*date, email, observed, *part),
+            ),
         }
     }
 
@@ -78,7 +85,7 @@ pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
     joined(&["ACCOUNT", email.as_str()])
 }
 
-/// The partition of a shelf; sort keys in it are ids, which hold neither `#` nor `%`.
+/// The partition of a shelf; sort keys in it are ids, in which `#` and `%` are encoded and by which nobody asks for a part.
 pub(super) fn shelf_partition(shelf: &Shelf) -> String {
     match shelf {
         Shelf::AuditEvents(organisation) => joined(&["AUDIT", &organisation.0]),
@@ -86,6 +93,12 @@ pub(super) fn shelf_partition(shelf: &Shelf) -> String {
         Shelf::Refusals(Trail::Organisation(organisation)) => joined(&["REFUSALS", &organisation.0]),
         Shelf::Refusals(Trail::Nobody(part)) => joined(&["REFUSALS", "", &format!("{part:02x}")]),
         Shelf::Audited(part) => joined(&["AUDITED", &format!("{part:x}")]),
+        Shelf::UploadEntries(organisation, email, bank) => {
+            joined(&["UPLOADIDS", &organisation.0, email.as_str(), bank.as_str()])
+        }
+        Shelf::Observations(organisation, year, month) => {
+            joined(&["USAGE", &organisation.0, &format!("{year:04}-{month:02}")])
+        }
     }
 }
 

@@ -3,9 +3,9 @@
 use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
-    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Organisation, PgpKey,
-    PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SignatureRule, SpentChallenge,
-    Trail, Upload, UploadState,
+    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Observation, Observed,
+    Organisation, PgpKey, PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share,
+    SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -168,6 +168,7 @@ fn files(tag: &str) -> Vec<Record> {
         UploadState::Sent,
         UploadState::Refused { code: "12".to_owned(), text: NAME.to_owned() },
         UploadState::Unknown,
+        UploadState::Waiting,
     ];
     for (number, state) in states.into_iter().enumerate() {
         records.push(Record::Upload(Upload {
@@ -178,9 +179,29 @@ fn files(tag: &str) -> Vec<Record> {
             file_type: "pain.001.001.03".to_owned(),
             file_name: NAME.to_owned(),
             size: u64::MAX,
+            sha256: (number > 0).then(|| "ab".repeat(32)),
             signers: if number == 0 { Vec::new() } else { vec!["F2".to_owned(), "F1".to_owned()] },
+            required: u8::try_from(number).unwrap() + 1,
+            blob: (number == 5).then(|| "blob".to_owned()),
             state,
             at: FINE,
+        }));
+    }
+    records.push(Record::UploadEntry(UploadEntry {
+        organisation: organisation(tag),
+        email: owner.clone(),
+        bank: Bank::SIMULATOR,
+        id: "1795255200000-1".to_owned(),
+        digest: "0".to_owned(),
+    }));
+    let odd = Email::parse(&format!("%a%23@{tag}.example")).unwrap();
+    for (number, observed) in [Observed::Account, Observed::Unreadable, Observed::TooMany].into_iter().enumerate() {
+        records.push(Record::Observation(Observation {
+            organisation: organisation(tag),
+            date: time::macros::date!(2026 - 02 - 03),
+            email: if number == 0 { odd.clone() } else { owner.clone() },
+            observed: observed("cd".repeat(32)),
+            part: u8::try_from(number).unwrap() * 7,
         }));
     }
     records.push(download(tag, "TL#", "#1"));

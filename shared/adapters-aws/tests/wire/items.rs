@@ -115,6 +115,7 @@ fn may_be_absent(record: &Record, attribute: &str) -> bool {
             | (Record::AuditEvent(_), "bank_code" | "bank_text")
             | (Record::Refusal(_), "actor" | "target" | "bank_code")
             | (Record::Count(_), "expires")
+            | (Record::Upload(_), "sha256" | "required" | "blob")
             | (Record::Certificate(_) | Record::Retired(_), "encryption")
     )
 }
@@ -155,6 +156,14 @@ fn place(key: &Key) -> (String, String) {
         Key::SpentChallenge(id) => (format!("CHALLENGE#{id}"), "CHALLENGE".to_owned()),
         Key::Attempts(login) => (format!("ATTEMPTS#{}#{}", login.email, login.mode.as_str()), "ATTEMPTS".to_owned()),
         Key::Upload(email, bank, digest) => (format!("UPLOADS#{email}#{}", bank.as_str()), digest.clone()),
+        Key::UploadEntry(organisation, email, bank, id) => {
+            (format!("UPLOADIDS#{}#{email}#{}", organisation.0, bank.as_str()), id.clone())
+        }
+        Key::Observation(organisation, _, email, _, part) => {
+            let what = ["account", "unreadable", "too-many"][usize::from(*part) / 7];
+            let email = email.as_str().replace('%', "%25").replace('#', "%23");
+            (format!("USAGE#{}#2026-02", organisation.0), format!("03/{email}/{what}-{}/{part:02}", "cd".repeat(32)))
+        }
         Key::Download(email, bank, ..) => (format!("DOWNLOADS#{email}#{}", bank.as_str()), "TL%23#%231".to_owned()),
         Key::AuditEvent(organisation, id) => (format!("AUDIT#{}", organisation.0), id.clone()),
         Key::AuditBatch(organisation, _) => (format!("AUDITBATCH#{}", organisation.0), "000000000007".to_owned()),

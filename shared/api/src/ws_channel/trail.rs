@@ -97,6 +97,10 @@ fn action(operation: &Operation) -> &'static str {
         "DeleteFile" => "file.delete",
         "ListKeys" => "pgp-key.list",
         "UploadKey" => "pgp-key.register",
+        "DeleteKey" => "pgp-key.delete",
+        "ListUploads" => "file.list-uploads",
+        "AddSignatures" => "file.sign",
+        "ListAccountUsage" => "usage.list",
         "ListAuditEvents" => "audit.list",
         other => other,
     }
