@@ -36,8 +36,11 @@ const AUDIT_BATCH: &str = "AUDITBATCH#*";
 const AUDIT_COUNT: &str = "AUDITCOUNT#*";
 const AUDIT_HEAD: &str = "AUDITHEAD#*";
 const AUDITED: &str = "AUDITED#*";
+/// How many calls an organisation made.
+const CALLS: &str = "CALLS#*";
 const CHALLENGE: &str = "CHALLENGE#*";
 const DOWNLOADS: &str = "DOWNLOADS#*";
+const MEMBERS: &str = "MEMBERS#*";
 const ORGANISATION: &str = "ORG#*";
 const REFUSALS: &str = "REFUSALS#*";
 /// How many refusals were kept.
@@ -78,7 +81,7 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[API_KEY, ORGANISATION]),
             ("ConditionCheckItem", &[ORGANISATION]),
-            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, ORGANISATION]),
+            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, MEMBERS, ORGANISATION]),
         ],
     ),
     ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
@@ -345,6 +348,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
         }
         Key::SpentChallenge(_) => CHALLENGE,
         Key::Attempts(_) => ATTEMPTS,
+        Key::Member(..) => MEMBERS,
         Key::Upload(..) => UPLOADS,
         Key::Download(..) => DOWNLOADS,
         Key::AuditEvent(..) => AUDIT,
@@ -354,6 +358,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
         Key::Refusal(..) => REFUSALS,
         Key::Count(Counter::Events(..)) => AUDIT_COUNT,
         Key::Count(Counter::Refusals(..)) => REFUSED,
+        Key::Count(Counter::Calls(..)) => CALLS,
     }
 }
 
@@ -365,6 +370,7 @@ pub(super) fn shelf(shelf: &Shelf) -> &'static str {
         Shelf::AuditBatches(_) => AUDIT_BATCH,
         Shelf::Refusals(_) => REFUSALS,
         Shelf::Audited(_) => AUDITED,
+        Shelf::Members(_) => MEMBERS,
     }
 }
 

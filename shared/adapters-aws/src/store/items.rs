@@ -13,8 +13,8 @@ use std::collections::HashMap;
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
-    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, ModeRecord, Organisation,
-    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
+    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, Member, ModeRecord,
+    Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -117,6 +117,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("company", &it.company)
             .text("export", it.export.as_str())
             .time("created", it.created)?,
+        Record::Member(it) => {
+            Fields::of("member").text("organisation", &it.organisation.0).text("email", it.email.as_str())
+        }
         Record::Mode(it) => {
             let fields = Fields::of("mode").login(&it.login).text("phone", &it.phone).time("created", it.created)?;
             match it.tokens_valid_from {
@@ -145,6 +148,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .time("last", it.last)?
             .expiry(it.last, Duration::days(1)),
         Record::Upload(it) => Fields::of("upload")
+            .text("organisation", &it.organisation.0)
             .text("email", it.email.as_str())
             .text("bank", it.bank.as_str())
             .text("digest", &it.digest)
@@ -156,6 +160,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .upload_state(&it.state)
             .time("at", it.at)?,
         Record::Download(it) => Fields::of("download")
+            .text("organisation", &it.organisation.0)
             .text("email", it.email.as_str())
             .text("bank", it.bank.as_str())
             .text("file_type", &it.file_type)
@@ -199,6 +204,10 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             export: from.word("export", Export::parse)?,
             created: from.time("created")?,
         }),
+        "member" => Record::Member(Member {
+            organisation: OrganisationId(from.text("organisation")?),
+            email: from.email("email")?,
+        }),
         "mode" => Record::Mode(ModeRecord {
             login: from.login()?,
             phone: from.text("phone")?,
@@ -225,6 +234,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             last: from.time("last")?,
         }),
         "upload" => Record::Upload(Upload {
+            organisation: OrganisationId(from.text("organisation")?),
             email: from.email("email")?,
             bank: from.word("bank", Bank::parse)?,
             digest: from.text("digest")?,
@@ -237,6 +247,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             at: from.time("at")?,
         }),
         "download" => Record::Download(Download {
+            organisation: OrganisationId(from.text("organisation")?),
             email: from.email("email")?,
             bank: from.word("bank", Bank::parse)?,
             file_type: from.text("file_type")?,
