@@ -1,7 +1,6 @@
 //! `avain rewrap`: puts what is sealed under the current version of the root key (R28; decision 0008). It may be killed and
 //! run again at any time: what was done is not done again, and each thing is replaced at once or not at all.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,8 +10,7 @@ use avain_adapters_aws::store::{DynamoStore, Walked};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::random::SystemRandom;
-use avain_domain::names::{Email, OrganisationId};
-use avain_domain::ports::{Blobs, Store as _, Unavailable};
+use avain_domain::ports::{Blobs, Unavailable};
 use avain_domain::records::{Download, KeyId, Record, SealedKey, Stored, Upload};
 use avain_domain::rewrap::{self, Outcome};
 use avain_domain::seal::Sealer;
@@ -140,10 +138,9 @@ async fn open_everything(directory: &DataDirectory) -> Result<u64, RewrapError> 
         Ok(())
     })
     .await?;
-    let mut owners = Owners::default();
     for kept in WITH_FILES {
         walk(&store, kept, async |stored| {
-            if let Some(id) = owners.id(&store, &stored.record).await? {
+            if let Some(id) = kept_file(&stored.record) {
                 let kept = blobs.get(&id.id).await?.unwrap_or_default();
                 let outcome = sealer.open(&id, &kept).await.map(|_| Outcome::Current);
                 opened.add(&id, outcome);
@@ -234,10 +231,10 @@ async fn sealed_keys(store: &DynamoStore, sealer: &Sealer) -> Result<Counts, Una
 }
 
 async fn kept_files(store: &DynamoStore, sealer: &Sealer, blobs: &dyn Blobs) -> Result<Counts, Unavailable> {
-    let (mut counts, mut owners) = (Counts::default(), Owners::default());
+    let mut counts = Counts::default();
     for kept in WITH_FILES {
         walk(store, kept, async |stored| {
-            if let Some(id) = owners.id(store, &stored.record).await? {
+            if let Some(id) = kept_file(&stored.record) {
                 counts.add(&id, rewrap::file(blobs, sealer, &id).await);
             }
             Ok(())
@@ -250,28 +247,14 @@ async fn kept_files(store: &DynamoStore, sealer: &Sealer, blobs: &dyn Blobs) -> 
 /// What may have a file in the blob store: what was fetched, and what waited for signatures.
 const WITH_FILES: [Walked; 2] = [Walked::Downloads, Walked::Uploads];
 
-/// Whose a file is: its record names the account only.
-#[derive(Default)]
-struct Owners(HashMap<Email, OrganisationId>);
-
-impl Owners {
-    async fn id(&mut self, store: &DynamoStore, record: &Record) -> Result<Option<KeyId>, Unavailable> {
-        let (email, blob) = match record {
-            Record::Download(Download { email, blob, .. }) | Record::Upload(Upload { email, blob: Some(blob), .. }) => {
-                (email, blob)
-            }
-            _ => return Ok(None),
-        };
-        if !self.0.contains_key(email) {
-            let organisation = store.account(email).await?.into_iter().find_map(|stored| match stored.record {
-                Record::Account(account) => Some(account.organisation),
-                _ => None,
-            });
-            let organisation = organisation.ok_or_else(|| Unavailable(format!("the account {email} is missing")))?;
-            self.0.insert(email.clone(), organisation);
-        }
-        Ok(Some(files::blob_id(&self.0[email], email, blob)))
-    }
+/// What a record's file is sealed for, if it has one.
+fn kept_file(record: &Record) -> Option<KeyId> {
+    let (organisation, email, blob) = match record {
+        Record::Download(Download { organisation, email, blob, .. })
+        | Record::Upload(Upload { organisation, email, blob: Some(blob), .. }) => (organisation, email, blob),
+        _ => return None,
+    };
+    Some(files::blob_id(organisation, email, blob))
 }
 
 async fn walk(

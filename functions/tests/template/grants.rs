@@ -36,8 +36,11 @@ const AUDIT_BATCH: &str = "AUDITBATCH#*";
 const AUDIT_COUNT: &str = "AUDITCOUNT#*";
 const AUDIT_HEAD: &str = "AUDITHEAD#*";
 const AUDITED: &str = "AUDITED#*";
+/// How many calls an organisation made.
+const CALLS: &str = "CALLS#*";
 const CHALLENGE: &str = "CHALLENGE#*";
 const DOWNLOADS: &str = "DOWNLOADS#*";
+const MEMBERS: &str = "MEMBERS#*";
 const ORGANISATION: &str = "ORG#*";
 const REFUSALS: &str = "REFUSALS#*";
 /// How many refusals were kept.
@@ -82,7 +85,7 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[API_KEY, ORGANISATION]),
             ("ConditionCheckItem", &[ORGANISATION]),
-            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, ORGANISATION]),
+            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, MEMBERS, ORGANISATION]),
         ],
     ),
     ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
@@ -364,6 +367,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
         }
         Key::SpentChallenge(_) => CHALLENGE,
         Key::Attempts(_) => ATTEMPTS,
+        Key::Member(..) => MEMBERS,
         Key::Upload(..) => UPLOADS,
         Key::UploadEntry(..) => UPLOAD_IDS,
         Key::Observation(..) => USAGE,
@@ -375,6 +379,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
         Key::Refusal(..) => REFUSALS,
         Key::Count(Counter::Events(..)) => AUDIT_COUNT,
         Key::Count(Counter::Refusals(..)) => REFUSED,
+        Key::Count(Counter::Calls(..)) => CALLS,
     }
 }
 
@@ -388,6 +393,7 @@ pub(super) fn shelf(shelf: &Shelf) -> &'static str {
         Shelf::Audited(_) => AUDITED,
         Shelf::UploadEntries(..) => UPLOAD_IDS,
         Shelf::Observations(..) => USAGE,
+        Shelf::Members(_) => MEMBERS,
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `Organisation` | `ORG#<id>` | `ORG` | |
 //! | `ApiKey` | `APIKEY#<hash>` | `APIKEY` | |
 //! | `Account` | `ACCOUNT#<email>` | `ACCOUNT` | |
+//! | `Member` | `MEMBERS#<organisation>` | `<email>` | |
 //! | `ModeRecord` | `ACCOUNT#<email>` | `MODE#<mode>` | |
 //! | `BankCertificate` | `ACCOUNT#<email>` | `CERT#<bank>` | |
 //! | `Share` | `ACCOUNT#<email>` | `SHARE#<bank>` | |
@@ -13,9 +14,9 @@
 //! | `SealedKey` | `KEY#<organisation>#<holder>` | `<kind>#<id>` | |
 //! | `SpentChallenge` | `CHALLENGE#<id>` | `CHALLENGE` | expires + 1 hour |
 //! | `Attempts` | `ATTEMPTS#<email>#<mode>` | `ATTEMPTS` | last + 1 day |
-//! | `Upload` | `UPLOADS#<email>#<bank>` | `<digest>` | |
+//! | `Upload` | `UPLOADS#<organisation>#<email>#<bank>` | `<digest>` | |
 //! | `UploadEntry` | `UPLOADIDS#<organisation>#<email>#<bank>` | `<id>` | |
-//! | `Download` | `DOWNLOADS#<email>#<bank>` | `<file type>#<reference>` | |
+//! | `Download` | `DOWNLOADS#<organisation>#<email>#<bank>` | `<file type>#<reference>` | |
 //! | `Observation` | `USAGE#<organisation>#<year>-<month>` | `<day>/<email>/<what>-<hash>/<part>` | |
 //! | `AuditEvent` | `AUDIT#<organisation>` | `<id>` | |
 //! | `AuditBatch` | `AUDITBATCH#<organisation>` | `<number, 12 digits>` | |
@@ -25,6 +26,7 @@
 //! | `Refusal` | `REFUSALS#<organisation>` | `<id>` | expires |
 //! | `Refusal` of nobody | `REFUSALS##<part, 2 hex digits>` | `<id>` | expires |
 //! | `Count` of refusals | `REFUSED#<whose>` | `<hour>` | expires |
+//! | `Count` of calls | `CALLS#<organisation>` | `<minute>` | expires |
 //!
 //! An active `BankCertificate` is in the index `Expiry` besides: partition `GSI1PK` `EXPIRES#<year>-<month>` of the end of its
 //! validity in UTC, sort key `GSI1SK` `<RFC 3339>#<organisation>#<bank>`. The index has keys only.

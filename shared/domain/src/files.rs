@@ -69,7 +69,9 @@ impl DownloadVisit {
             let email = visitor.email().clone();
             keys.push(Key::Certificate(email.clone(), bank));
             keys.push(Key::Share(email.clone(), bank));
-            keys.push(Key::Download(email, bank, request.file_type.to_owned(), request.reference.to_owned()));
+            let organisation = visitor.organisation().clone();
+            let (file_type, reference) = (request.file_type.to_owned(), request.reference.to_owned());
+            keys.push(Key::Download(organisation, email, bank, file_type, reference));
         }
         let mut records = store.get(&keys).await?;
         let kept = records.iter().position(|stored| matches!(stored.record, Record::Download(_)));
@@ -102,6 +104,7 @@ pub async fn download(
     let blob = blob_name(&caller, bank, request, bytes.expose());
     blobs.put(&blob, &desk.sealer.seal(&blob_key(&caller, &blob), bytes.expose()).await?).await?;
     let record = Download {
+        organisation: caller.organisation().clone(),
         email: caller.login.email.clone(),
         bank,
         file_type: request.file_type.to_owned(),
@@ -121,10 +124,11 @@ pub async fn download(
     }
 }
 
-/// Named by what it is and what it holds: SHA-256 over account, bank, type, reference and bytes.
+/// Named by what it is and what it holds: SHA-256 over organisation, account, bank, type, reference and bytes.
 fn blob_name(caller: &Caller, bank: Bank, request: &DownloadRequest<'_>, bytes: &[u8]) -> String {
     let mut sha256 = Sha256::new();
-    for part in [caller.login.email.as_str(), bank.as_str(), request.file_type, request.reference] {
+    let (organisation, email) = (&caller.organisation().0, caller.login.email.as_str());
+    for part in [organisation, email, bank.as_str(), request.file_type, request.reference] {
         sha256.update(part);
         sha256.update([0]);
     }

@@ -13,6 +13,8 @@ pub enum Key {
     ApiKey(String),
     /// An [`Account`]; in the account's partition.
     Account(Email),
+    /// A [`Member`] of an organisation.
+    Member(OrganisationId, Email),
     /// A [`ModeRecord`]; in the account's partition.
     Mode(Login),
     /// A [`BankCertificate`]; in the account's partition.
@@ -29,12 +31,13 @@ pub enum Key {
     SpentChallenge(String),
     /// The [`Attempts`] of a login, whether or not such a user exists.
     Attempts(Login),
-    /// An [`Upload`] by the SHA-256 of file type and bytes, lower-case hex.
-    Upload(Email, Bank, String),
+    /// An [`Upload`] by the SHA-256 of file type and bytes, lower-case hex. With its organisation, so that a later account of the
+    /// address under another one does not meet it.
+    Upload(OrganisationId, Email, Bank, String),
     /// An [`UploadEntry`] by the upload's id, which sorts by time.
     UploadEntry(OrganisationId, Email, Bank, String),
-    /// A [`Download`] by file type and the bank's file reference.
-    Download(Email, Bank, String, String),
+    /// A [`Download`] by file type and the bank's file reference; with its organisation, as an upload.
+    Download(OrganisationId, Email, Bank, String, String),
     /// An [`AuditEvent`] of an organisation by its id, which sorts by time.
     AuditEvent(OrganisationId, String),
     /// An [`AuditBatch`] of an organisation by its number, from 1.
@@ -58,6 +61,8 @@ pub enum Counter {
     Events(OrganisationId, u8),
     /// The refusals kept for somebody in an hour (hours since 1970).
     Refusals(String, i64),
+    /// The authenticated calls of an organisation in a minute (minutes since 1970).
+    Calls(OrganisationId, i64),
 }
 
 /// Where a refusal is kept.
@@ -84,6 +89,8 @@ pub enum Shelf {
     UploadEntries(OrganisationId, Email, Bank),
     /// The [`Observation`]s of an organisation in a month: year, and 1 to 12. Ids are those of [`observation_id`].
     Observations(OrganisationId, i32, u8),
+    /// The [`Member`]s of an organisation, by address.
+    Members(OrganisationId),
 }
 
 /// In how many parts the list of audited organisations lies.
@@ -102,8 +109,8 @@ pub struct Stretch<'a> {
     pub most: usize,
 }
 
-/// Greater than every id on a shelf.
-pub const LAST_ID: &str = "~";
+/// Greater than every id on a shelf: ids are of printable ASCII.
+pub const LAST_ID: &str = "\u{7f}";
 
 /// The id of a batch on its shelf: its number with twelve digits.
 #[must_use]
@@ -129,6 +136,7 @@ pub enum Record {
     Organisation(Organisation),
     ApiKey(ApiKey),
     Account(Account),
+    Member(Member),
     Mode(ModeRecord),
     Certificate(BankCertificate),
     Share(Share),
@@ -290,6 +298,15 @@ pub struct Account {
     pub export: Export,
     /// When it was registered.
     pub created: OffsetDateTime,
+}
+
+/// That an account is an organisation's; written and removed with the account's record, so that all of them are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// Account.
+    pub email: Email,
 }
 
 /// Whether an account's certificates and private keys may leave the service. Disabling is for good (brief 1.7).
@@ -570,6 +587,8 @@ pub enum UploadState {
 /// The journal's record of one upload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upload {
+    /// The account's organisation.
+    pub organisation: OrganisationId,
     /// Account.
     pub email: Email,
     /// Bank.
@@ -616,6 +635,8 @@ pub struct UploadEntry {
 /// A file fetched from a bank and kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Download {
+    /// The account's organisation.
+    pub organisation: OrganisationId,
     /// Account.
     pub email: Email,
     /// Bank.
@@ -809,6 +830,7 @@ impl Record {
             Self::Organisation(it) => Key::Organisation(it.id.clone()),
             Self::ApiKey(it) => Key::ApiKey(it.hash.clone()),
             Self::Account(it) => Key::Account(it.email.clone()),
+            Self::Member(it) => Key::Member(it.organisation.clone(), it.email.clone()),
             Self::Mode(it) => Key::Mode(it.login.clone()),
             Self::Certificate(it) => Key::Certificate(it.email.clone(), it.bank),
             Self::Share(it) => Key::Share(it.email.clone(), it.bank),
@@ -817,14 +839,17 @@ impl Record {
             Self::SealedKey(it) => Key::SealedKey(it.id.clone()),
             Self::SpentChallenge(it) => Key::SpentChallenge(it.id.clone()),
             Self::Attempts(it) => Key::Attempts(it.login.clone()),
-            Self::Upload(it) => Key::Upload(it.email.clone(), it.bank, it.digest.clone()),
+            Self::Upload(it) => Key::Upload(it.organisation.clone(), it.email.clone(), it.bank, it.digest.clone()),
             Self::UploadEntry(it) => {
                 Key::UploadEntry(it.organisation.clone(), it.email.clone(), it.bank, it.id.clone())
             }
             Self::Observation(it) => {
                 Key::Observation(it.organisation.clone(), it.date, it.email.clone(), it.observed.clone(), it.part)
             }
-            Self::Download(it) => Key::Download(it.email.clone(), it.bank, it.file_type.clone(), it.reference.clone()),
+            Self::Download(it) => {
+                let (organisation, email) = (it.organisation.clone(), it.email.clone());
+                Key::Download(organisation, email, it.bank, it.file_type.clone(), it.reference.clone())
+            }
             Self::AuditEvent(it) => Key::AuditEvent(it.organisation.clone(), it.id.clone()),
             Self::AuditBatch(it) => Key::AuditBatch(it.organisation.clone(), it.number),
             Self::AuditHead(it) => Key::AuditHead(it.organisation.clone()),

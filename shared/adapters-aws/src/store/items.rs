@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
-    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, ModeRecord, Organisation,
-    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored,
+    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, Member, ModeRecord,
+    Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -118,6 +118,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("company", &it.company)
             .text("export", it.export.as_str())
             .time("created", it.created)?,
+        Record::Member(it) => {
+            Fields::of("member").text("organisation", &it.organisation.0).text("email", it.email.as_str())
+        }
         Record::Mode(it) => {
             let fields = Fields::of("mode").login(&it.login).text("phone", &it.phone).time("created", it.created)?;
             match it.tokens_valid_from {
@@ -149,6 +152,7 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
         Record::UploadEntry(it) => uploads::entry(it),
         Record::Observation(it) => uploads::observation(it)?,
         Record::Download(it) => Fields::of("download")
+            .text("organisation", &it.organisation.0)
             .text("email", it.email.as_str())
             .text("bank", it.bank.as_str())
             .text("file_type", &it.file_type)
@@ -192,6 +196,10 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             export: from.word("export", Export::parse)?,
             created: from.time("created")?,
         }),
+        "member" => Record::Member(Member {
+            organisation: OrganisationId(from.text("organisation")?),
+            email: from.email("email")?,
+        }),
         "mode" => Record::Mode(ModeRecord {
             login: from.login()?,
             phone: from.text("phone")?,
@@ -221,6 +229,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
         "upload-entry" => Record::UploadEntry(uploads::read_entry(from)?),
         "observation" => Record::Observation(uploads::read_observation(from)?),
         "download" => Record::Download(Download {
+            organisation: OrganisationId(from.text("organisation")?),
             email: from.email("email")?,
             bank: from.word("bank", Bank::parse)?,
             file_type: from.text("file_type")?,

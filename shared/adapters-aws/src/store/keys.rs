@@ -26,6 +26,7 @@ impl Place {
             Key::Organisation(id) => Self::new(&["ORG", &id.0], &["ORG"]),
             Key::ApiKey(hash) => Self::new(&["APIKEY", hash], &["APIKEY"]),
             Key::Account(email) => Self::new(&["ACCOUNT", email.as_str()], &["ACCOUNT"]),
+            Key::Member(organisation, email) => Self::on(&Shelf::Members(organisation.clone()), email.as_str()),
             Key::Mode(login) => Self::new(&["ACCOUNT", login.email.as_str()], &["MODE", login.mode.as_str()]),
             Key::Certificate(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["CERT", bank.as_str()]),
             Key::Share(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["SHARE", bank.as_str()]),
@@ -38,12 +39,14 @@ impl Place {
             }
             Key::SpentChallenge(id) => Self::new(&["CHALLENGE", id], &["CHALLENGE"]),
             Key::Attempts(login) => Self::new(&["ATTEMPTS", login.email.as_str(), login.mode.as_str()], &["ATTEMPTS"]),
-            Key::Upload(email, bank, digest) => Self::new(&["UPLOADS", email.as_str(), bank.as_str()], &[digest]),
+            Key::Upload(organisation, email, bank, digest) => {
+                Self::new(&["UPLOADS", &organisation.0, email.as_str(), bank.as_str()], &[digest])
+            }
             Key::UploadEntry(organisation, email, bank, id) => {
                 Self::on(&Shelf::UploadEntries(organisation.clone(), email.clone(), *bank), id)
             }
-            Key::Download(email, bank, file_type, reference) => {
-                Self::new(&["DOWNLOADS", email.as_str(), bank.as_str()], &[file_type, reference])
+            Key::Download(organisation, email, bank, file_type, reference) => {
+                Self::new(&["DOWNLOADS", &organisation.0, email.as_str(), bank.as_str()], &[file_type, reference])
             }
             Key::AuditEvent(organisation, id) => Self::on(&Shelf::AuditEvents(organisation.clone()), id),
             Key::AuditBatch(organisation, number) => {
@@ -60,6 +63,9 @@ impl Place {
                 &Shelf::Observations(organisation.clone(), date.year(), date.month().into()),
                 &observation_id(*date, email, observed, *part),
             ),
+            Key::Count(Counter::Calls(organisation, minute)) => {
+                Self::new(&["CALLS", &organisation.0], &[&minute.to_string()])
+            }
         }
     }
 
@@ -85,7 +91,8 @@ pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
     joined(&["ACCOUNT", email.as_str()])
 }
 
-/// The partition of a shelf; sort keys in it are ids, in which `#` and `%` are encoded and by which nobody asks for a part.
+/// The partition of a shelf; sort keys in it are ids. An address may hold `%`, so members and observations are read as a whole
+/// only.
 pub(super) fn shelf_partition(shelf: &Shelf) -> String {
     match shelf {
         Shelf::AuditEvents(organisation) => joined(&["AUDIT", &organisation.0]),
@@ -99,6 +106,7 @@ pub(super) fn shelf_partition(shelf: &Shelf) -> String {
         Shelf::Observations(organisation, year, month) => {
             joined(&["USAGE", &organisation.0, &format!("{year:04}-{month:02}")])
         }
+        Shelf::Members(organisation) => joined(&["MEMBERS", &organisation.0]),
     }
 }
 

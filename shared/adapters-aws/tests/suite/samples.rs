@@ -3,8 +3,8 @@
 use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
-    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Observation, Observed,
-    Organisation, PgpKey, PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share,
+    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, Member, ModeRecord, Observation,
+    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share,
     SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
 };
 use time::OffsetDateTime;
@@ -69,6 +69,9 @@ fn people(tag: &str) -> Vec<Record> {
             export: if number == 0 { Export::Allowed } else { Export::Disabled },
             created: FAR,
         }));
+    }
+    for name in ["owner", "~%23"] {
+        records.push(Record::Member(Member { organisation: organisation(tag), email: email(tag, name) }));
     }
     records.push(Record::ApiKey(ApiKey { hash: format!("{tag}-hash"), organisation: organisation(tag) }));
     for (login, tokens_valid_from) in logins.into_iter().zip([None, Some(FINE)]) {
@@ -172,6 +175,7 @@ fn files(tag: &str) -> Vec<Record> {
     ];
     for (number, state) in states.into_iter().enumerate() {
         records.push(Record::Upload(Upload {
+            organisation: organisation(tag),
             email: owner.clone(),
             bank: Bank::SIMULATOR,
             digest: number.to_string(),
@@ -211,7 +215,11 @@ fn files(tag: &str) -> Vec<Record> {
 fn audit(tag: &str) -> Vec<Record> {
     let login = Login { email: email(tag, "owner"), mode: Mode::Data };
     let trails = [Trail::Organisation(organisation(tag)), Trail::Nobody(tag.bytes().last().unwrap_or_default())];
-    let counters = [Counter::Events(organisation(tag), 3), Counter::Refusals(format!("account/{}", login.email), -1)];
+    let counters = [
+        (Counter::Events(organisation(tag), 3), None),
+        (Counter::Refusals(format!("account/{}", login.email), -1), Some(WHOLE)),
+        (Counter::Calls(organisation(tag), -1), Some(WHOLE)),
+    ];
     let actors = [Actor::Account(login.clone()), Actor::Operator, Actor::System];
     let mut records = vec![Record::Audited(Audited { organisation: organisation(tag) })];
     for (number, actor) in actors.into_iter().enumerate() {
@@ -247,7 +255,7 @@ fn audit(tag: &str) -> Vec<Record> {
             expires: WHOLE,
         }));
     }
-    for (counter, expires) in counters.into_iter().zip([None, Some(WHOLE)]) {
+    for (counter, expires) in counters {
         records.push(Record::Count(Count { counter, count: u64::MAX, expires }));
     }
     records.push(Record::AuditBatch(AuditBatch {

@@ -60,7 +60,8 @@ pub async fn uploads(
     entries.truncate(limit);
     let next = entries.last().filter(|_| more).map(|(id, _)| seal(caller, bank, id));
 
-    let key = |digest: &String| Key::Upload(caller.login.email.clone(), bank, digest.clone());
+    let account = (caller.organisation(), &caller.login.email);
+    let key = |digest: &String| Key::Upload(account.0.clone(), account.1.clone(), bank, digest.clone());
     let keys: Vec<Key> = entries.iter().map(|(_, digest)| key(digest)).collect();
     let found = store.get(&keys).await?.into_iter().filter_map(as_upload);
     let mut by_id: HashMap<String, Upload> = found.map(|it| (it.record.id.clone(), it.record)).collect();

@@ -109,14 +109,15 @@ async fn find(store: &dyn Store, caller: &Caller, bank: Bank, id: &str) -> Resul
         Record::UploadEntry(entry) => Some(entry.digest),
         _ => None,
     });
-    let key = Key::Upload(email.clone(), bank, digest.ok_or(Failure::NotFound)?);
+    let key = Key::Upload(caller.organisation().clone(), email.clone(), bank, digest.ok_or(Failure::NotFound)?);
     let upload = store.get(&[key]).await?.into_iter().find_map(as_upload);
     // A record of the same bytes that began anew has another id.
     upload.filter(|it| it.record.id == id).ok_or(Failure::NotFound)
 }
 
 async fn journalled(store: &dyn Store, caller: &Caller, file: &File<'_>) -> Result<Option<Stored<Upload>>, Failure> {
-    let key = Key::Upload(caller.login.email.clone(), file.bank, file.digest.clone());
+    let (organisation, email) = (caller.organisation().clone(), caller.login.email.clone());
+    let key = Key::Upload(organisation, email, file.bank, file.digest.clone());
     Ok(store.get(&[key]).await?.into_iter().find_map(as_upload))
 }
 
@@ -234,6 +235,7 @@ impl Sending<'_> {
     fn begun(&self) -> Upload {
         let (context, file) = (self.desk.context, &self.file);
         Upload {
+            organisation: self.caller.organisation().clone(),
             email: self.caller.login.email.clone(),
             bank: file.bank,
             digest: file.digest.clone(),
@@ -332,9 +334,9 @@ impl Sending<'_> {
         };
         let same = earlier.filter(|it| it.record.id == upload.id);
         if same.is_none() {
-            writes.push(Write::Insert(Record::UploadEntry(entry(organisation, upload, &upload.id))));
+            writes.push(Write::Insert(Record::UploadEntry(entry(upload, &upload.id))));
             // Of what waited in vain nothing is left to be found.
-            let gone = earlier.map(|it| Record::UploadEntry(entry(organisation, upload, &it.record.id)).key());
+            let gone = earlier.map(|it| Record::UploadEntry(entry(upload, &it.record.id)).key());
             writes.extend(gone.map(Write::Forget));
         }
         if upload.blob.is_some() {
@@ -377,9 +379,9 @@ fn is_same_wait(earlier: &Upload, upload: &Upload) -> bool {
     earlier.state == UploadState::Waiting && earlier.id == upload.id && earlier.signers == upload.signers
 }
 
-fn entry(organisation: &OrganisationId, upload: &Upload, id: &str) -> UploadEntry {
+fn entry(upload: &Upload, id: &str) -> UploadEntry {
     UploadEntry {
-        organisation: organisation.clone(),
+        organisation: upload.organisation.clone(),
         email: upload.email.clone(),
         bank: upload.bank,
         id: id.to_owned(),

@@ -9,6 +9,7 @@ use super::{Fault, Fields, Reader};
 
 pub(super) fn upload(it: &Upload) -> Result<Fields, Fault> {
     let mut fields = Fields::of("upload")
+        .text("organisation", &it.organisation.0)
         .text("email", it.email.as_str())
         .text("bank", it.bank.as_str())
         .text("digest", &it.digest)
@@ -39,6 +40,7 @@ pub(super) fn upload(it: &Upload) -> Result<Fields, Fault> {
 /// An item of before signatures were counted has neither `required` nor `sha256`: one key had to sign it.
 pub(super) fn read_upload(from: &Reader<'_>) -> Result<Upload, Fault> {
     Ok(Upload {
+        organisation: OrganisationId(from.text("organisation")?),
         email: from.email("email")?,
         bank: from.word("bank", Bank::parse)?,
         digest: from.text("digest")?,
