@@ -285,6 +285,7 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
     let sealed = deps.sealer().unwrap().seal(&id, &large).await.unwrap();
     deps.blobs().unwrap().put(&blob, &sealed).await.unwrap();
     let record = Download {
+        organisation: firm.organisation().await,
         email: firm.email(),
         bank: Bank::SIMULATOR,
         file_type: "camt.053.001.02".to_owned(),
@@ -299,7 +300,8 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
     let path = firm.first_file().await;
     firm.get(&path).await.succeeded(200);
     let reference = path.rsplit('/').next().unwrap().to_owned();
-    let key = Key::Download(firm.email(), Bank::SIMULATOR, "camt.053.001.02".to_owned(), reference);
+    let organisation = firm.organisation().await;
+    let key = Key::Download(organisation, firm.email(), Bank::SIMULATOR, "camt.053.001.02".to_owned(), reference);
     let [stored] = firm.store().get(std::slice::from_ref(&key)).await.unwrap().try_into().unwrap();
     let Record::Download(kept) = &stored.record else { panic!("{stored:?}") };
     std::fs::remove_file(service.folder.path().join("data/blobs").join(&kept.blob)).unwrap();

@@ -25,7 +25,7 @@ use avain_domain::names::{Bank, Email, Login};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
     Factor, FileDescriptor, FileStatus, Identity, IdentityError, KeyContext, NewUser, Random, SignIn, Store,
-    Unavailable, Vault,
+    Unavailable, UnreadableFile, Vault,
 };
 use avain_domain::records::{Key, Shelf, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
@@ -386,6 +386,9 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
         bytes: &[u8],
     ) -> Result<(), BankError> {
         self.count(B).upload(user, file_type, file_name, bytes).await
+    }
+    fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
+        self.inner.accounts_in(file_type, bytes)
     }
     fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError> {
         self.inner.summary(certificate)

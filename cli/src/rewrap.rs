@@ -1,7 +1,6 @@
 //! `avain rewrap`: puts what is sealed under the current version of the root key (R28; decision 0008). It may be killed and
 //! run again at any time: what was done is not done again, and each thing is replaced at once or not at all.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,9 +10,8 @@ use avain_adapters_aws::store::{DynamoStore, Walked};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::random::SystemRandom;
-use avain_domain::names::{Email, OrganisationId};
-use avain_domain::ports::{Blobs, Store as _, Unavailable};
-use avain_domain::records::{Download, KeyId, Record, SealedKey, Stored};
+use avain_domain::ports::{Blobs, Unavailable};
+use avain_domain::records::{Download, KeyId, Record, SealedKey, Stored, Upload};
 use avain_domain::rewrap::{self, Outcome};
 use avain_domain::seal::Sealer;
 use avain_domain::{Failure, files};
@@ -140,17 +138,17 @@ async fn open_everything(directory: &DataDirectory) -> Result<u64, RewrapError> 
         Ok(())
     })
     .await?;
-    let mut owners = Owners::default();
-    walk(&store, Walked::Downloads, async |stored| {
-        if let Record::Download(download) = stored.record {
-            let id = owners.id(&store, &download).await?;
-            let kept = blobs.get(&id.id).await?.unwrap_or_default();
-            let outcome = sealer.open(&id, &kept).await.map(|_| Outcome::Current);
-            opened.add(&id, outcome);
-        }
-        Ok(())
-    })
-    .await?;
+    for kept in WITH_FILES {
+        walk(&store, kept, async |stored| {
+            if let Some(id) = kept_file(&stored.record) {
+                let kept = blobs.get(&id.id).await?.unwrap_or_default();
+                let outcome = sealer.open(&id, &kept).await.map(|_| Outcome::Current);
+                opened.add(&id, outcome);
+            }
+            Ok(())
+        })
+        .await?;
+    }
     // Each of the pool's keys is opened for this.
     directory.rewrap_pool_keys().await?.into_iter().for_each(|outcome| opened.count(outcome));
     left(opened.left())?;
@@ -233,35 +231,30 @@ async fn sealed_keys(store: &DynamoStore, sealer: &Sealer) -> Result<Counts, Una
 }
 
 async fn kept_files(store: &DynamoStore, sealer: &Sealer, blobs: &dyn Blobs) -> Result<Counts, Unavailable> {
-    let (mut counts, mut owners) = (Counts::default(), Owners::default());
-    walk(store, Walked::Downloads, async |stored| {
-        if let Record::Download(download) = stored.record {
-            let id = owners.id(store, &download).await?;
-            counts.add(&id, rewrap::file(blobs, sealer, &id).await);
-        }
-        Ok(())
-    })
-    .await?;
+    let mut counts = Counts::default();
+    for kept in WITH_FILES {
+        walk(store, kept, async |stored| {
+            if let Some(id) = kept_file(&stored.record) {
+                counts.add(&id, rewrap::file(blobs, sealer, &id).await);
+            }
+            Ok(())
+        })
+        .await?;
+    }
     Ok(counts)
 }
 
-/// Whose a file is: its record names the account only.
-#[derive(Default)]
-struct Owners(HashMap<Email, OrganisationId>);
+/// What may have a file in the blob store: what was fetched, and what waited for signatures.
+const WITH_FILES: [Walked; 2] = [Walked::Downloads, Walked::Uploads];
 
-impl Owners {
-    async fn id(&mut self, store: &DynamoStore, download: &Download) -> Result<KeyId, Unavailable> {
-        let Download { email, blob, .. } = download;
-        if !self.0.contains_key(email) {
-            let organisation = store.account(email).await?.into_iter().find_map(|stored| match stored.record {
-                Record::Account(account) => Some(account.organisation),
-                _ => None,
-            });
-            let organisation = organisation.ok_or_else(|| Unavailable(format!("the account {email} is missing")))?;
-            self.0.insert(email.clone(), organisation);
-        }
-        Ok(files::blob_id(&self.0[email], email, blob))
-    }
+/// What a record's file is sealed for, if it has one.
+fn kept_file(record: &Record) -> Option<KeyId> {
+    let (organisation, email, blob) = match record {
+        Record::Download(Download { organisation, email, blob, .. })
+        | Record::Upload(Upload { organisation, email, blob: Some(blob), .. }) => (organisation, email, blob),
+        _ => return None,
+    };
+    Some(files::blob_id(organisation, email, blob))
 }
 
 async fn walk(

@@ -16,7 +16,7 @@ use crate::row::{Row, Started};
 const STAGE: &str = "live";
 
 /// Path parameters of the samples.
-const PARAMETERS: [(&str, &str); 7] = [
+const PARAMETERS: [(&str, &str); 8] = [
     ("Email", "aino@esimerkki.fi"),
     ("ExtEmail", "eino@esimerkki.fi"),
     ("Mode", "admin"),
@@ -24,6 +24,7 @@ const PARAMETERS: [(&str, &str); 7] = [
     ("Bank", "simulator"),
     ("FileType", "pain.002.001.10"),
     ("FileReference", "1"),
+    ("UploadId", "1780315200000-c6af9ac6-7b61-41e6-9a41-93e8deadbeef"),
 ];
 
 /// The operation's sample event.
@@ -80,6 +81,8 @@ fn query(binary: &str) -> &'static str {
     match binary {
         "list_files" => "?FileType=&Status=NEW",
         "export_cert" => "?PgpKeyId=0123456789ABCDEF",
+        "list_uploads" => "?Limit=100",
+        "list_account_usage" => "?Month=2026-05",
         "list_audit_events" => "?From=2026-05-01&To=2026-05-31&Limit=100",
         _ => "",
     }
@@ -110,6 +113,10 @@ fn body(binary: &str) -> Option<Value> {
             "FileContents": "PERvY3VtZW50Lz4=", "FileType": "pain.001.001.09", "FileName": "payment.xml",
             "Signature": "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n",
         }),
+        "add_signatures" => json!({
+            "Signature": "-----BEGIN PGP SIGNATURE-----\n\n-----END PGP SIGNATURE-----\n",
+        }),
+        "delete_key" => json!({ "PgpKeyId": "0123ABCD" }),
         "upload_key" => json!({
             "PgpKey": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n",
             "PgpKeyPurpose": "authorize",

@@ -198,7 +198,8 @@ impl<'a> Firm<'a> {
     pub(crate) async fn journal(&self, file_type: &str, bytes: &[u8]) -> Option<Upload> {
         let named = digest::digest(&digest::SHA256, &[file_type.as_bytes(), &[0], bytes].concat());
         let name = named.as_ref().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-        let found = self.store().get(&[Key::Upload(self.email(), Bank::SIMULATOR, name)]).await.unwrap();
+        let key = Key::Upload(self.organisation().await, self.email(), Bank::SIMULATOR, name);
+        let found = self.store().get(&[key]).await.unwrap();
         found.into_iter().find_map(|stored| match stored.record {
             Record::Upload(upload) => Some(upload),
             _ => None,

@@ -36,13 +36,20 @@ const AUDIT_BATCH: &str = "AUDITBATCH#*";
 const AUDIT_COUNT: &str = "AUDITCOUNT#*";
 const AUDIT_HEAD: &str = "AUDITHEAD#*";
 const AUDITED: &str = "AUDITED#*";
+/// How many calls an organisation made.
+const CALLS: &str = "CALLS#*";
 const CHALLENGE: &str = "CHALLENGE#*";
 const DOWNLOADS: &str = "DOWNLOADS#*";
+const MEMBERS: &str = "MEMBERS#*";
 const ORGANISATION: &str = "ORG#*";
 const REFUSALS: &str = "REFUSALS#*";
 /// How many refusals were kept.
 const REFUSED: &str = "REFUSED#*";
 const UPLOADS: &str = "UPLOADS#*";
+/// Uploads by their ids.
+const UPLOAD_IDS: &str = "UPLOADIDS#*";
+/// Bank accounts seen in moved files.
+const USAGE: &str = "USAGE#*";
 /// An organisation's sealed keys. Its id is a UUID: the pattern leaves the service's own keys out.
 const SEALED: &str = "KEY#????????-????-????-????-????????????#*";
 const SERVICE: &str = "KEY#service#service";
@@ -78,7 +85,7 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[API_KEY, ORGANISATION]),
             ("ConditionCheckItem", &[ORGANISATION]),
-            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, ORGANISATION]),
+            ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, MEMBERS, ORGANISATION]),
         ],
     ),
     ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
@@ -131,9 +138,21 @@ const STORE: Lines = &[
         "UploadFile",
         &[
             ("Query", &[ACCOUNT]),
-            ("GetItem", &[SEALED]),
+            ("GetItem", &[SEALED, UPLOADS]),
             ("BatchGetItem", &[ACCOUNT, SEALED]),
-            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS]),
+            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS, UPLOAD_IDS, USAGE]),
+            ("DeleteItem", &[UPLOAD_IDS]),
+        ],
+    ),
+    ("ListUploads", &[("Query", &[ACCOUNT, UPLOAD_IDS]), ("GetItem", &[UPLOADS]), ("BatchGetItem", &[UPLOADS])]),
+    (
+        "AddSignatures",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[SEALED, UPLOADS, UPLOAD_IDS]),
+            ("BatchGetItem", &[ACCOUNT, SEALED]),
+            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS, UPLOAD_IDS, USAGE]),
+            ("DeleteItem", &[UPLOAD_IDS]),
         ],
     ),
     (
@@ -142,12 +161,14 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[SEALED]),
             ("BatchGetItem", &[ACCOUNT, DOWNLOADS, SEALED]),
-            ("PutItem", &[ACCOUNT, AUDIT, DOWNLOADS]),
+            ("PutItem", &[ACCOUNT, AUDIT, DOWNLOADS, USAGE]),
         ],
     ),
     ("DeleteFile", &[("Query", &[ACCOUNT])]),
     ("ListKeys", &[("Query", &[ACCOUNT])]),
     ("UploadKey", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("DeleteKey", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT]), ("DeleteItem", &[ACCOUNT])]),
+    ("ListAccountUsage", &[("Query", &[ACCOUNT, MEMBERS, USAGE])]),
     ("ListAuditEvents", &[("Query", &[ACCOUNT, AUDIT, REFUSALS])]),
     ("ServiceKeys", &[("GetItem", &[SERVICE]), ("PutItem", &[SERVICE])]),
     ("Watch", &[("Query", &[EXPIRES])]),
@@ -168,7 +189,8 @@ const SEALER: Lines = &[
     ("EnrollCert", &[("GenerateDataKey", &[BANK_KEY])]),
     ("ImportCert", &[("GenerateDataKey", &[BANK_KEY])]),
     ("ListFiles", &[("Decrypt", &[BANK_KEY])]),
-    ("UploadFile", &[("Decrypt", &[BANK_KEY])]),
+    ("UploadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY])]),
+    ("AddSignatures", &[("Decrypt", &[BANK_KEY, FILE])]),
     ("DownloadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY, FILE])]),
     ("ServiceKeys", &[("GenerateDataKey", &[SERVICE_KEY]), ("Decrypt", &[SERVICE_KEY])]),
     ("SealAudit", &[("Decrypt", &[SERVICE_KEY])]),
@@ -345,7 +367,10 @@ pub(super) fn partition(key: &Key) -> &'static str {
         }
         Key::SpentChallenge(_) => CHALLENGE,
         Key::Attempts(_) => ATTEMPTS,
+        Key::Member(..) => MEMBERS,
         Key::Upload(..) => UPLOADS,
+        Key::UploadEntry(..) => UPLOAD_IDS,
+        Key::Observation(..) => USAGE,
         Key::Download(..) => DOWNLOADS,
         Key::AuditEvent(..) => AUDIT,
         Key::AuditBatch(..) => AUDIT_BATCH,
@@ -354,6 +379,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
         Key::Refusal(..) => REFUSALS,
         Key::Count(Counter::Events(..)) => AUDIT_COUNT,
         Key::Count(Counter::Refusals(..)) => REFUSED,
+        Key::Count(Counter::Calls(..)) => CALLS,
     }
 }
 
@@ -365,6 +391,9 @@ pub(super) fn shelf(shelf: &Shelf) -> &'static str {
         Shelf::AuditBatches(_) => AUDIT_BATCH,
         Shelf::Refusals(_) => REFUSALS,
         Shelf::Audited(_) => AUDITED,
+        Shelf::UploadEntries(..) => UPLOAD_IDS,
+        Shelf::Observations(..) => USAGE,
+        Shelf::Members(_) => MEMBERS,
     }
 }
 

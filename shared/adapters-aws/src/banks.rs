@@ -8,12 +8,13 @@ use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::profile::Endpoints;
 use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
 use avain_bank_channel::{
-    Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile, answer,
-    profile,
+    Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile,
+    accounts, answer, profile,
 };
 use avain_domain::names::Bank;
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Random,
+    UnreadableFile,
 };
 use avain_domain::secret::Secret;
 use avain_xml_security::certificate::{Roots, summary, verify_chain};
@@ -284,6 +285,10 @@ impl BankChannel for HttpBanks {
         let upload = Upload { file_type, target_id: user.target_id, file_name, content: bytes };
         let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.upload(stamp, key, &upload);
         self.ask(user, self.wait, build, answer::upload).await.map(drop)
+    }
+
+    fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
+        accounts::accounts_in(file_type, bytes).map_err(|error| UnreadableFile(error.to_string()))
     }
 
     fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError> {

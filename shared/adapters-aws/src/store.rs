@@ -5,6 +5,7 @@
 //! | `Organisation` | `ORG#<id>` | `ORG` | |
 //! | `ApiKey` | `APIKEY#<hash>` | `APIKEY` | |
 //! | `Account` | `ACCOUNT#<email>` | `ACCOUNT` | |
+//! | `Member` | `MEMBERS#<organisation>` | `<email>` | |
 //! | `ModeRecord` | `ACCOUNT#<email>` | `MODE#<mode>` | |
 //! | `BankCertificate` | `ACCOUNT#<email>` | `CERT#<bank>` | |
 //! | `Share` | `ACCOUNT#<email>` | `SHARE#<bank>` | |
@@ -13,8 +14,10 @@
 //! | `SealedKey` | `KEY#<organisation>#<holder>` | `<kind>#<id>` | |
 //! | `SpentChallenge` | `CHALLENGE#<id>` | `CHALLENGE` | expires + 1 hour |
 //! | `Attempts` | `ATTEMPTS#<email>#<mode>` | `ATTEMPTS` | last + 1 day |
-//! | `Upload` | `UPLOADS#<email>#<bank>` | `<digest>` | |
-//! | `Download` | `DOWNLOADS#<email>#<bank>` | `<file type>#<reference>` | |
+//! | `Upload` | `UPLOADS#<organisation>#<email>#<bank>` | `<digest>` | |
+//! | `UploadEntry` | `UPLOADIDS#<organisation>#<email>#<bank>` | `<id>` | |
+//! | `Download` | `DOWNLOADS#<organisation>#<email>#<bank>` | `<file type>#<reference>` | |
+//! | `Observation` | `USAGE#<organisation>#<year>-<month>` | `<day>/<email>/<what>-<hash>/<part>` | |
 //! | `AuditEvent` | `AUDIT#<organisation>` | `<id>` | |
 //! | `AuditBatch` | `AUDITBATCH#<organisation>` | `<number, 12 digits>` | |
 //! | `AuditHead` | `AUDITHEAD#<organisation>` | `HEAD` | |
@@ -23,6 +26,7 @@
 //! | `Refusal` | `REFUSALS#<organisation>` | `<id>` | expires |
 //! | `Refusal` of nobody | `REFUSALS##<part, 2 hex digits>` | `<id>` | expires |
 //! | `Count` of refusals | `REFUSED#<whose>` | `<hour>` | expires |
+//! | `Count` of calls | `CALLS#<organisation>` | `<minute>` | expires |
 //!
 //! An active `BankCertificate` is in the index `Expiry` besides: partition `GSI1PK` `EXPIRES#<year>-<month>` of the end of its
 //! validity in UTC, sort key `GSI1SK` `<RFC 3339>#<organisation>#<bank>`. The index has keys only.
@@ -324,6 +328,7 @@ impl DynamoStore {
         Ok(match write {
             Write::Insert(record) => item.put(self.insert(record, id)?).build(),
             Write::Replace(record, version) => item.put(self.replace(record, *version, id)?).build(),
+            Write::Keep(record) => item.put(self.keep(record, id)?).build(),
             Write::Delete(key, version) => {
                 let Condition { expression, values } = Condition::version(*version);
                 let delete = Delete::builder()
@@ -387,22 +392,26 @@ impl DynamoStore {
     }
 
     fn insert(&self, record: &Record, id: &str) -> Result<Put, Unavailable> {
-        self.put(record, 1, Condition::absent(), id)
+        self.put(record, 1, Some(Condition::absent()), id)
+    }
+
+    fn keep(&self, record: &Record, id: &str) -> Result<Put, Unavailable> {
+        self.put(record, 1, None, id)
     }
 
     fn replace(&self, record: &Record, version: u64, id: &str) -> Result<Put, Unavailable> {
-        self.put(record, version.saturating_add(1), Condition::version(version), id)
+        self.put(record, version.saturating_add(1), Some(Condition::version(version)), id)
     }
 
-    fn put(&self, record: &Record, version: u64, condition: Condition, id: &str) -> Result<Put, Unavailable> {
-        Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(items::to_item(record, version, id)?))
-            .condition_expression(condition.expression)
-            .set_expression_attribute_values(condition.values)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(|error| unbuilt(&error))
+    fn put(&self, record: &Record, version: u64, condition: Option<Condition>, id: &str) -> Result<Put, Unavailable> {
+        let mut put = Put::builder().table_name(&self.table).set_item(Some(items::to_item(record, version, id)?));
+        if let Some(Condition { expression, values }) = condition {
+            put = put
+                .condition_expression(expression)
+                .set_expression_attribute_values(values)
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        }
+        put.build().map_err(|error| unbuilt(&error))
     }
 
     /// 32 hexadecimal digits: the token of a transaction, the mark of a write.

@@ -7,7 +7,7 @@ use http::Method;
 use crate::call::{Access, Call, Running};
 use crate::deps::Need;
 use crate::openapi;
-use crate::ws_channel::{account, audit, certs, files, pgp, session};
+use crate::ws_channel::{account, audit, certs, files, pgp, session, uploads, usage};
 
 /// One row.
 pub struct Operation {
@@ -252,8 +252,32 @@ pub const UPLOAD_FILE: Operation = Operation {
     path: "/v2/files/{Bank}",
     access: data_only("File uploads not allowed on admin mode, use data account mode"),
     success: 201,
-    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Blobs, Need::Banks],
     run: files::upload,
+};
+
+/// ListUploads.
+pub const LIST_UPLOADS: Operation = Operation {
+    name: "ListUploads",
+    function: "uploads/list_uploads",
+    method: Method::GET,
+    path: "/v2/uploads/{Bank}",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: uploads::list,
+};
+
+/// AddSignatures.
+pub const ADD_SIGNATURES: Operation = Operation {
+    name: "AddSignatures",
+    function: "uploads/add_signatures",
+    method: Method::PUT,
+    path: "/v2/uploads/{Bank}/{UploadId}/signatures",
+    access: data_only("File uploads not allowed on admin mode, use data account mode"),
+    success: 201,
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Blobs, Need::Banks],
+    run: uploads::sign,
 };
 
 /// DownloadFile.
@@ -304,6 +328,30 @@ pub const UPLOAD_KEY: Operation = Operation {
     run: pgp::upload,
 };
 
+/// DeleteKey.
+pub const DELETE_KEY: Operation = Operation {
+    name: "DeleteKey",
+    function: "pgp/delete_key",
+    method: Method::DELETE,
+    path: "/v2/pgp",
+    access: admin_only("PGP key deletion allowed for admin user only"),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: pgp::delete,
+};
+
+/// ListAccountUsage.
+pub const LIST_ACCOUNT_USAGE: Operation = Operation {
+    name: "ListAccountUsage",
+    function: "usage/list_account_usage",
+    method: Method::GET,
+    path: "/v2/usage/accounts",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: usage::list,
+};
+
 /// ListAuditEvents.
 pub const LIST_AUDIT_EVENTS: Operation = Operation {
     name: "ListAuditEvents",
@@ -329,7 +377,7 @@ pub const GET_OPEN_API: Operation = Operation {
 };
 
 /// Every operation. A function refers to its own row only, so that it links no other's code.
-pub static ALL: [&Operation; 24] = [
+pub static ALL: [&Operation; 28] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
@@ -348,10 +396,14 @@ pub static ALL: [&Operation; 24] = [
     &RETIRE_CERT,
     &LIST_FILES,
     &UPLOAD_FILE,
+    &LIST_UPLOADS,
+    &ADD_SIGNATURES,
     &DOWNLOAD_FILE,
     &DELETE_FILE,
     &LIST_KEYS,
     &UPLOAD_KEY,
+    &DELETE_KEY,
+    &LIST_ACCOUNT_USAGE,
     &LIST_AUDIT_EVENTS,
     &GET_OPEN_API,
 ];

@@ -8,6 +8,7 @@
 //! Sources: the joint bank specification (FKL 1.05) and Nordea's Web Services description, as in the bank-channel
 //! brief.
 
+pub mod accounts;
 pub mod answer;
 pub mod pkcs10;
 pub mod profile;

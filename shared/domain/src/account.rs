@@ -3,7 +3,7 @@
 use crate::names::{Login, Mode};
 use crate::organisations;
 use crate::ports::{Gateway, Identity, NewUser, Store};
-use crate::records::{Account, Export, Key, ModeRecord, Organisation, Record, Stored, Write};
+use crate::records::{Account, Export, Key, Member, ModeRecord, Organisation, Record, Stored, Write};
 use crate::service_keys::ServiceKeys;
 use crate::session::{ChallengeAnswer, Holdings, spend_challenge};
 use crate::{Context, Failure, audit, failure};
@@ -94,7 +94,7 @@ async fn place(
                 organisations::create(context, gateway, registration.company, &login.email).await?;
             let account =
                 account_of(context, login, &Stored { record: organisation, version: 1 }, &api_key, registration);
-            writes.push(Write::Insert(Record::Account(account.clone())));
+            writes.extend(new(&account));
             Ok((Place { account, api_key }, writes))
         }
         (Mode::Admin, None) => {
@@ -102,9 +102,16 @@ async fn place(
             let account = account_of(context, login, &organisation, &api_key, registration);
             // Agreement and policy are copied: the organisation must still be what was read.
             let unchanged = Write::Check(Key::Organisation(organisation.record.id), organisation.version);
-            Ok((Place { account: account.clone(), api_key }, vec![unchanged, Write::Insert(Record::Account(account))]))
+            let writes = [unchanged].into_iter().chain(new(&account)).collect();
+            Ok((Place { account, api_key }, writes))
         }
     }
+}
+
+/// The account's record and its place among those of its organisation.
+fn new(account: &Account) -> [Write; 2] {
+    let member = Member { organisation: account.organisation.clone(), email: account.email.clone() };
+    [Record::Account(account.clone()), Record::Member(member)].map(Write::Insert)
 }
 
 fn account_of(

@@ -51,7 +51,7 @@ pub fn operated(context: Context<'_>, organisation: &OrganisationId, action: &st
 }
 
 /// A change whose outcome a bank tells: `started`, and then `completed`, `rejected` or `failed`, with the bank's code and text
-/// where it gave them.
+/// where it gave them. Before that `accepted`, where others have to agree to it first.
 #[must_use]
 pub fn answered(
     context: Context<'_>,
@@ -63,7 +63,7 @@ pub fn answered(
     bank: Option<(&str, &str)>,
 ) -> Write {
     Write::Event(AuditEvent {
-        sequence: if outcome == "started" { 1 } else { 2 },
+        sequence: if matches!(outcome, "started" | "accepted") { 1 } else { 2 },
         bank_code: bank.map(|(code, _)| clean(code, BANK_CODE)),
         bank_text: bank.map(|(_, text)| clean(text, TEXT)).filter(|text| !text.is_empty()),
         ..event(context, organisation, Actor::Account(actor.clone()), action, outcome, object)
@@ -98,7 +98,7 @@ fn event(
 }
 
 /// Sorts by time: milliseconds with 13 digits, a hyphen, a UUID.
-fn id(context: Context<'_>, at: OffsetDateTime) -> String {
+pub(crate) fn id(context: Context<'_>, at: OffsetDateTime) -> String {
     format!("{}-{}", moment(at), context.uuid())
 }
 
@@ -108,7 +108,7 @@ fn moment(at: OffsetDateTime) -> String {
 }
 
 /// The moment of an id.
-fn time_of(id: &str) -> Option<OffsetDateTime> {
+pub(crate) fn time_of(id: &str) -> Option<OffsetDateTime> {
     let milliseconds: i64 = id.get(..13)?.parse().ok()?;
     Some(OffsetDateTime::UNIX_EPOCH + Duration::milliseconds(milliseconds))
 }

@@ -86,6 +86,15 @@ pub enum Failure {
     /// An earlier sending of the same bytes has an unknown outcome. Holds the upload's id.
     #[error("earlier upload unresolved: {0}")]
     Unresolved(String),
+    /// Caller: the upload does not wait for signatures.
+    #[error("not waiting for signatures")]
+    NotWaiting,
+    /// Caller: the upload has waited for signatures too long.
+    #[error("waited for signatures too long")]
+    WaitedTooLong,
+    /// Caller: several objects have this name. Holds what to name instead.
+    #[error("ambiguous: {0}")]
+    Ambiguous(&'static str),
     /// Caller: larger than the limit, in bytes.
     #[error("too large: {limit}")]
     TooLarge {

@@ -1,18 +1,23 @@
 //! Files to and from the banks (brief 1.4): an upload is at most once, a download is kept before it counts.
 
+mod journal;
+mod upload;
+
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
 use crate::names::{Bank, Email, OrganisationId};
-use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
+use crate::ports::{BankChannel, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
-    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Share, Stored, Upload,
-    UploadState, Write,
+    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Share, Stored, Write,
 };
 use crate::seal::Sealer;
 use crate::secret::Secret;
 use crate::session::{Caller, Visitor};
-use crate::{Context, Failure, audit, pgp};
+use crate::{Context, Failure, audit, usage};
+
+pub use journal::{JournalPage, Journalled, uploads};
+pub use upload::{UploadRequest, Uploaded, WAIT, sign, upload};
 
 /// The ports of every file operation.
 #[derive(Clone, Copy)]
@@ -40,106 +45,6 @@ pub async fn list(
     Ok(desk.banks.list(access.user(), status, file_type).await?)
 }
 
-/// A file to be sent.
-pub struct UploadRequest<'a> {
-    /// The bank's name.
-    pub bank: &'a str,
-    /// File type.
-    pub file_type: &'a str,
-    /// File name.
-    pub file_name: &'a str,
-    /// The bytes.
-    pub bytes: &'a [u8],
-    /// Armored detached PGP signatures over the bytes.
-    pub signatures: &'a str,
-}
-
-/// Sends a file that at least one registered authorize key signed. The same bytes again get the recorded answer.
-pub async fn upload(desk: Desk<'_>, caller: &Caller, request: UploadRequest<'_>) -> Result<(), Failure> {
-    let bank = caller.bank(desk.banks, request.bank)?;
-    let signers = authorise(desk.context, caller, &request)?;
-    let access = Access::open(desk, caller, bank).await?;
-    let upload = Upload {
-        email: caller.login.email.clone(),
-        bank,
-        digest: upload_digest(request.file_type, request.bytes),
-        id: desk.context.uuid(),
-        file_type: request.file_type.to_owned(),
-        file_name: request.file_name.to_owned(),
-        size: request.bytes.len() as u64,
-        signers,
-        state: UploadState::Sending,
-        at: desk.context.now(),
-    };
-    let Some(version) = journal_sending(desk, caller, &upload).await? else { return Ok(()) };
-
-    let sent = desk.banks.upload(access.user(), request.file_type, request.file_name, request.bytes).await;
-
-    let (state, outcome) = match &sent {
-        Ok(()) => (UploadState::Sent, "completed"),
-        Err(BankError::Refused { code, text }) => {
-            (UploadState::Refused { code: code.clone(), text: text.clone() }, "rejected")
-        }
-        Err(BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)) => (UploadState::NotSent, "failed"),
-        Err(_) => (UploadState::Unknown, "failed"),
-    };
-    let bank_said = match &sent {
-        Ok(()) => Some(("00", "")),
-        Err(BankError::Refused { code, text }) => Some((code.as_str(), text.as_str())),
-        Err(_) => None,
-    };
-    let (organisation, login) = (caller.organisation(), &caller.login);
-    let event = audit::answered(desk.context, organisation, login, "file.upload", outcome, &upload.id, bank_said);
-    let record = Record::Upload(Upload { state, ..upload });
-    desk.store.commit(vec![Write::Replace(record, version), event]).await?;
-    Ok(sent?)
-}
-
-/// The fingerprints of the authorize keys that signed.
-fn authorise(context: Context<'_>, caller: &Caller, request: &UploadRequest<'_>) -> Result<Vec<String>, Failure> {
-    let authorize = caller.pgp_keys.iter().filter(|it| it.record.purpose == PgpPurpose::Authorize);
-    let keys: Vec<&[u8]> = authorize.map(|it| it.record.public_key.as_slice()).collect();
-    pgp::verify_detached(request.signatures, request.bytes, &keys, context.now()).map_err(|problem| match problem {
-        pgp::SignatureProblem::None => Failure::NoSignature,
-        pgp::SignatureProblem::Malformed | pgp::SignatureProblem::AllFailed => Failure::SignaturesFailed,
-    })
-}
-
-/// Writes "sending" before anything is sent; its version, or `None` if the same bytes were sent before. What is in the way
-/// decides: bytes that never left may be sent again, everything else has its recorded answer.
-async fn journal_sending(desk: Desk<'_>, caller: &Caller, upload: &Upload) -> Result<Option<u64>, Failure> {
-    let started = || {
-        audit::answered(desk.context, caller.organisation(), &caller.login, "file.upload", "started", &upload.id, None)
-    };
-    let record = Record::Upload(upload.clone());
-    let Err(conflict) = desk.store.commit(vec![Write::Insert(record.clone()), started()]).await else {
-        return Ok(Some(1));
-    };
-    let earlier = match conflict {
-        CommitError::Conflict { index: 0, current: Some(current) } => *current,
-        error => return Err(error.into()),
-    };
-    let Record::Upload(journalled) = earlier.record else {
-        return Err(Failure::Internal("another record under an upload's name".to_owned()));
-    };
-    match journalled.state {
-        UploadState::Sent => Ok(None),
-        UploadState::Refused { code, text } => Err(Failure::BankRefused { code, text }),
-        UploadState::Sending | UploadState::Unknown => Err(Failure::Unresolved(journalled.id)),
-        UploadState::NotSent => {
-            match desk.store.commit(vec![Write::Replace(record, earlier.version), started()]).await {
-                Ok(()) => Ok(Some(earlier.version + 1)),
-                Err(CommitError::Conflict { .. }) => Err(Failure::Unresolved(journalled.id)),
-                Err(error) => Err(error.into()),
-            }
-        }
-    }
-}
-
-fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
-    format!("{:x}", Sha256::new().chain_update(file_type).chain_update([0]).chain_update(bytes).finalize())
-}
-
 /// Which file is asked for.
 pub struct DownloadRequest<'a> {
     /// The bank's name.
@@ -164,7 +69,9 @@ impl DownloadVisit {
             let email = visitor.email().clone();
             keys.push(Key::Certificate(email.clone(), bank));
             keys.push(Key::Share(email.clone(), bank));
-            keys.push(Key::Download(email, bank, request.file_type.to_owned(), request.reference.to_owned()));
+            let organisation = visitor.organisation().clone();
+            let (file_type, reference) = (request.file_type.to_owned(), request.reference.to_owned());
+            keys.push(Key::Download(organisation, email, bank, file_type, reference));
         }
         let mut records = store.get(&keys).await?;
         let kept = records.iter().position(|stored| matches!(stored.record, Record::Download(_)));
@@ -197,6 +104,7 @@ pub async fn download(
     let blob = blob_name(&caller, bank, request, bytes.expose());
     blobs.put(&blob, &desk.sealer.seal(&blob_key(&caller, &blob), bytes.expose()).await?).await?;
     let record = Download {
+        organisation: caller.organisation().clone(),
         email: caller.login.email.clone(),
         bank,
         file_type: request.file_type.to_owned(),
@@ -207,17 +115,20 @@ pub async fn download(
     };
     let event =
         audit::completed(desk.context, caller.organisation(), &caller.login, "file.download", &record.reference);
-    match desk.store.commit(vec![Write::Insert(Record::Download(record)), event]).await {
+    let mut writes = vec![Write::Insert(Record::Download(record)), event];
+    writes.extend(usage::observe(desk.context, desk.banks, &caller, request.file_type, bytes.expose()));
+    match desk.store.commit(writes).await {
         // Another request kept the same file at the same moment.
         Ok(()) | Err(CommitError::Conflict { index: 0, .. }) => Ok(bytes),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Named by what it is and what it holds: SHA-256 over account, bank, type, reference and bytes.
+/// Named by what it is and what it holds: SHA-256 over organisation, account, bank, type, reference and bytes.
 fn blob_name(caller: &Caller, bank: Bank, request: &DownloadRequest<'_>, bytes: &[u8]) -> String {
     let mut sha256 = Sha256::new();
-    for part in [caller.login.email.as_str(), bank.as_str(), request.file_type, request.reference] {
+    let (organisation, email) = (&caller.organisation().0, caller.login.email.as_str());
+    for part in [organisation, email, bank.as_str(), request.file_type, request.reference] {
         sha256.update(part);
         sha256.update([0]);
     }

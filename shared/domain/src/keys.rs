@@ -1,7 +1,7 @@
 //! Registered PGP keys (brief 1.5, 2.7).
 
 use crate::ports::{CommitError, Store};
-use crate::records::{PgpKey, PgpPurpose, Record, Write};
+use crate::records::{Key, PgpKey, PgpPurpose, Record, Stored, Write};
 use crate::session::Caller;
 use crate::{Context, Failure, audit, pgp};
 
@@ -39,6 +39,41 @@ pub async fn upload(
             _ => Err(Failure::Internal("another record under a PGP key's name".to_owned())),
         },
         outcome => Ok(outcome?),
+    }
+}
+
+/// Takes a registered key away, by its short id or its fingerprint; gives those that remain. Its signatures count no more, for
+/// uploads that wait too.
+pub async fn delete<'a>(
+    context: Context<'_>,
+    store: &dyn Store,
+    caller: &'a Caller,
+    id: &str,
+) -> Result<Vec<&'a PgpKey>, Failure> {
+    let Stored { record: key, version } = named(caller, id)?;
+    let event = audit::completed(context, caller.organisation(), &caller.login, "pgp-key.delete", &key.fingerprint);
+    let name = Key::PgpKey(caller.login.email.clone(), key.fingerprint.clone());
+    match store.commit(vec![Write::Delete(name, *version), event]).await {
+        // Another request has taken it away since the account was read.
+        Err(CommitError::Conflict { index: 0, current: None }) => return Err(Failure::NotFound),
+        outcome => outcome?,
+    }
+    Ok(caller.pgp_keys.iter().map(|it| &it.record).filter(|it| it.fingerprint != key.fingerprint).collect())
+}
+
+/// The key of this short id, or of this fingerprint. Short ids can be made to collide, and then the id says nothing.
+fn named<'a>(caller: &'a Caller, id: &str) -> Result<&'a Stored<PgpKey>, Failure> {
+    let well_formed = [8, 40, 64].contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !well_formed {
+        return Err(Failure::Invalid("PgpKeyId (8 hex digits, or the whole fingerprint)".to_owned()));
+    }
+    let is_meant =
+        |fingerprint: &str| fingerprint.eq_ignore_ascii_case(id) || pgp::short_id(fingerprint).eq_ignore_ascii_case(id);
+    let mut found = caller.pgp_keys.iter().filter(|it| is_meant(&it.record.fingerprint));
+    let key = found.next().ok_or(Failure::NotFound)?;
+    match found.next() {
+        None => Ok(key),
+        Some(_) => Err(Failure::Ambiguous("fingerprint")),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod challenge;
 pub mod failure;
 pub mod files;
+pub mod helsinki;
 pub mod keys;
 pub mod lockout;
 pub mod names;
@@ -20,6 +21,7 @@ pub mod seal;
 pub mod secret;
 pub mod service_keys;
 pub mod session;
+pub mod usage;
 pub mod watch;
 
 pub use failure::Failure;

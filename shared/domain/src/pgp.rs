@@ -121,6 +121,12 @@ pub fn verify_detached(
     if signers.is_empty() { Err(SignatureProblem::AllFailed) } else { Ok(signers) }
 }
 
+/// Whether a registered `key` (binary) can do at `now` what `purpose` needs.
+#[must_use]
+pub fn is_usable(key: &[u8], purpose: PgpPurpose, now: OffsetDateTime) -> bool {
+    Certificate::read(key).is_ok_and(|it| it.keys(purpose, now.unix_timestamp()).is_ok())
+}
+
 /// Data encrypted to a registered `key` (binary), as an armored message: to the newest of its (sub)keys that may be
 /// encrypted to at `now`. AES-256, in the form that the key's version goes with: integrity protected (version 4, which
 /// every reader of such keys knows), AEAD with OCB (version 6).

@@ -378,6 +378,11 @@ pub struct CertificateSummary {
     pub public_key: Vec<u8>,
 }
 
+/// A file that should be readable and is not. The text is for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the file cannot be read: {0}")]
+pub struct UnreadableFile(pub String);
+
 /// The banks. Every answer was verified before any of it is given out.
 #[async_trait]
 pub trait BankChannel: Send + Sync {
@@ -412,6 +417,10 @@ pub trait BankChannel: Send + Sync {
     /// Sends a file.
     async fn upload(&self, user: BankUser<'_>, file_type: &str, file_name: &str, bytes: &[u8])
     -> Result<(), BankError>;
+    /// The ids of the bank accounts that a file to or from a bank is about, each once, without blanks: those of a camt.052,
+    /// camt.053 or camt.054, and the debtors' of a pain.001. None where it is something else; an error where it is, or says that
+    /// it is, one of them and cannot be read.
+    fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile>;
     /// What people read in a certificate, DER.
     fn summary(&self, certificate: &[u8]) -> Result<CertificateSummary, BankError>;
 }

@@ -1,6 +1,6 @@
 //! What the store keeps. A record is found by its [`Key`]; every change of one names the version that it replaces.
 
-use time::OffsetDateTime;
+use time::{Date, OffsetDateTime};
 
 use crate::names::{Bank, Email, Login, OrganisationId};
 
@@ -13,6 +13,8 @@ pub enum Key {
     ApiKey(String),
     /// An [`Account`]; in the account's partition.
     Account(Email),
+    /// A [`Member`] of an organisation.
+    Member(OrganisationId, Email),
     /// A [`ModeRecord`]; in the account's partition.
     Mode(Login),
     /// A [`BankCertificate`]; in the account's partition.
@@ -29,10 +31,13 @@ pub enum Key {
     SpentChallenge(String),
     /// The [`Attempts`] of a login, whether or not such a user exists.
     Attempts(Login),
-    /// An [`Upload`] by the SHA-256 of file type and bytes, lower-case hex.
-    Upload(Email, Bank, String),
-    /// A [`Download`] by file type and the bank's file reference.
-    Download(Email, Bank, String, String),
+    /// An [`Upload`] by the SHA-256 of file type and bytes, lower-case hex. With its organisation, so that a later account of the
+    /// address under another one does not meet it.
+    Upload(OrganisationId, Email, Bank, String),
+    /// An [`UploadEntry`] by the upload's id, which sorts by time.
+    UploadEntry(OrganisationId, Email, Bank, String),
+    /// A [`Download`] by file type and the bank's file reference; with its organisation, as an upload.
+    Download(OrganisationId, Email, Bank, String, String),
     /// An [`AuditEvent`] of an organisation by its id, which sorts by time.
     AuditEvent(OrganisationId, String),
     /// An [`AuditBatch`] of an organisation by its number, from 1.
@@ -45,6 +50,8 @@ pub enum Key {
     Refusal(Trail, String),
     /// A [`Count`].
     Count(Counter),
+    /// An [`Observation`] by day in Helsinki, account, what was observed, and part.
+    Observation(OrganisationId, Date, Email, Observed, u8),
 }
 
 /// What a [`Count`] counts.
@@ -54,6 +61,8 @@ pub enum Counter {
     Events(OrganisationId, u8),
     /// The refusals kept for somebody in an hour (hours since 1970).
     Refusals(String, i64),
+    /// The authenticated calls of an organisation in a minute (minutes since 1970).
+    Calls(OrganisationId, i64),
 }
 
 /// Where a refusal is kept.
@@ -76,6 +85,12 @@ pub enum Shelf {
     Refusals(Trail),
     /// One part of [`AUDITED_PARTS`] of the organisations that have an audit trail.
     Audited(u8),
+    /// The [`UploadEntry`]s of an account at a bank, by time.
+    UploadEntries(OrganisationId, Email, Bank),
+    /// The [`Observation`]s of an organisation in a month: year, and 1 to 12. Ids are those of [`observation_id`].
+    Observations(OrganisationId, i32, u8),
+    /// The [`Member`]s of an organisation, by address.
+    Members(OrganisationId),
 }
 
 /// In how many parts the list of audited organisations lies.
@@ -94,13 +109,24 @@ pub struct Stretch<'a> {
     pub most: usize,
 }
 
-/// Greater than every id on a shelf.
-pub const LAST_ID: &str = "~";
+/// Greater than every id on a shelf: ids are of printable ASCII.
+pub const LAST_ID: &str = "\u{7f}";
 
 /// The id of a batch on its shelf: its number with twelve digits.
 #[must_use]
 pub fn batch_id(number: u64) -> String {
     format!("{number:012}")
+}
+
+/// The id of an observation on its shelf: by day, then by account.
+#[must_use]
+pub fn observation_id(date: Date, email: &Email, observed: &Observed, part: u8) -> String {
+    let (what, name) = match observed {
+        Observed::Account(name) => ("account", name),
+        Observed::Unreadable(name) => ("unreadable", name),
+        Observed::TooMany(name) => ("too-many", name),
+    };
+    format!("{:02}/{email}/{what}-{name}/{part:02}", date.day())
 }
 
 /// One record.
@@ -110,6 +136,7 @@ pub enum Record {
     Organisation(Organisation),
     ApiKey(ApiKey),
     Account(Account),
+    Member(Member),
     Mode(ModeRecord),
     Certificate(BankCertificate),
     Share(Share),
@@ -119,7 +146,9 @@ pub enum Record {
     SpentChallenge(SpentChallenge),
     Attempts(Attempts),
     Upload(Upload),
+    UploadEntry(UploadEntry),
     Download(Download),
+    Observation(Observation),
     AuditEvent(AuditEvent),
     AuditBatch(AuditBatch),
     AuditHead(AuditHead),
@@ -144,6 +173,8 @@ pub enum Write {
     Insert(Record),
     /// The record must be there with this version; it gets the next.
     Replace(Record, u64),
+    /// The record is written whatever is there, with version 1: for what says the same each time.
+    Keep(Record),
     /// The record must be there with this version; it goes.
     Delete(Key, u64),
     /// The record goes, whatever its version and whether or not it is there.
@@ -267,6 +298,15 @@ pub struct Account {
     pub export: Export,
     /// When it was registered.
     pub created: OffsetDateTime,
+}
+
+/// That an account is an organisation's; written and removed with the account's record, so that all of them are found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// Account.
+    pub email: Email,
 }
 
 /// Whether an account's certificates and private keys may leave the service. Disabling is for good (brief 1.7).
@@ -525,6 +565,8 @@ pub struct Attempts {
 /// Where an upload is on its way to the bank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UploadState {
+    /// Not enough authorize keys have signed it yet; its bytes are kept.
+    Waiting,
     /// Handed to the bank channel; the answer has not been recorded.
     Sending,
     /// The request surely never reached the bank: the same bytes may be sent again.
@@ -545,13 +587,15 @@ pub enum UploadState {
 /// The journal's record of one upload.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Upload {
+    /// The account's organisation.
+    pub organisation: OrganisationId,
     /// Account.
     pub email: Email,
     /// Bank.
     pub bank: Bank,
     /// SHA-256 of file type, a zero byte, and the bytes; lower-case hex.
     pub digest: String,
-    /// Id for people (UUID).
+    /// Id for people: the time when it began, in milliseconds (13 digits), `-`, UUID. Uploads of before that have a UUID only.
     pub id: String,
     /// File type.
     pub file_type: String,
@@ -559,17 +603,40 @@ pub struct Upload {
     pub file_name: String,
     /// Bytes.
     pub size: u64,
-    /// Fingerprints of the PGP keys whose signatures authorised it.
+    /// SHA-256 of the bytes, lower-case hex; uploads of before that have none.
+    pub sha256: Option<String>,
+    /// Fingerprints of the PGP keys whose signatures authorised it; while it waits, of all that have signed it.
     pub signers: Vec<String>,
+    /// How many different keys had to sign it when it was last sent or began to wait.
+    pub required: u8,
+    /// Name of the sealed bytes in the blob store, if it has waited for signatures.
+    pub blob: Option<String>,
     /// State.
     pub state: UploadState,
-    /// When it was last sent.
+    /// When it was last sent; while it waits, when it was last signed.
     pub at: OffsetDateTime,
+}
+
+/// The way from an upload's id to its record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct UploadEntry {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// Account.
+    pub email: Email,
+    /// Bank.
+    pub bank: Bank,
+    /// The upload's id.
+    pub id: String,
+    /// The upload's digest.
+    pub digest: String,
 }
 
 /// A file fetched from a bank and kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Download {
+    /// The account's organisation.
+    pub organisation: OrganisationId,
     /// Account.
     pub email: Email,
     /// Bank.
@@ -585,6 +652,36 @@ pub struct Download {
     /// When it was fetched.
     pub at: OffsetDateTime,
 }
+
+/// What was seen in a moved file. Names nothing in clear.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Observed {
+    /// A bank account: SHA-256 of organisation and account id, lower-case hex.
+    Account(String),
+    /// A file whose accounts cannot be read: SHA-256 of its bytes, lower-case hex.
+    Unreadable(String),
+    /// A file that names more accounts than are counted of one: SHA-256 of its bytes, lower-case hex.
+    TooMany(String),
+}
+
+/// That an account moved a file of a bank account on a day. The same however often it is observed, and written without a
+/// condition ([`Write::Keep`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// Organisation.
+    pub organisation: OrganisationId,
+    /// The day in Helsinki.
+    pub date: Date,
+    /// The account that moved the file.
+    pub email: Email,
+    /// What was seen.
+    pub observed: Observed,
+    /// One of [`OBSERVATION_PARTS`], by the file: files that are moved at the same moment seldom write one record.
+    pub part: u8,
+}
+
+/// In how many records the same observation may lie.
+pub const OBSERVATION_PARTS: u8 = 16;
 
 /// On whose behalf something was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -733,6 +830,7 @@ impl Record {
             Self::Organisation(it) => Key::Organisation(it.id.clone()),
             Self::ApiKey(it) => Key::ApiKey(it.hash.clone()),
             Self::Account(it) => Key::Account(it.email.clone()),
+            Self::Member(it) => Key::Member(it.organisation.clone(), it.email.clone()),
             Self::Mode(it) => Key::Mode(it.login.clone()),
             Self::Certificate(it) => Key::Certificate(it.email.clone(), it.bank),
             Self::Share(it) => Key::Share(it.email.clone(), it.bank),
@@ -741,8 +839,17 @@ impl Record {
             Self::SealedKey(it) => Key::SealedKey(it.id.clone()),
             Self::SpentChallenge(it) => Key::SpentChallenge(it.id.clone()),
             Self::Attempts(it) => Key::Attempts(it.login.clone()),
-            Self::Upload(it) => Key::Upload(it.email.clone(), it.bank, it.digest.clone()),
-            Self::Download(it) => Key::Download(it.email.clone(), it.bank, it.file_type.clone(), it.reference.clone()),
+            Self::Upload(it) => Key::Upload(it.organisation.clone(), it.email.clone(), it.bank, it.digest.clone()),
+            Self::UploadEntry(it) => {
+                Key::UploadEntry(it.organisation.clone(), it.email.clone(), it.bank, it.id.clone())
+            }
+            Self::Observation(it) => {
+                Key::Observation(it.organisation.clone(), it.date, it.email.clone(), it.observed.clone(), it.part)
+            }
+            Self::Download(it) => {
+                let (organisation, email) = (it.organisation.clone(), it.email.clone());
+                Key::Download(organisation, email, it.bank, it.file_type.clone(), it.reference.clone())
+            }
             Self::AuditEvent(it) => Key::AuditEvent(it.organisation.clone(), it.id.clone()),
             Self::AuditBatch(it) => Key::AuditBatch(it.organisation.clone(), it.number),
             Self::AuditHead(it) => Key::AuditHead(it.organisation.clone()),

@@ -7,14 +7,15 @@
 mod audit;
 mod certificates;
 mod policy;
+mod uploads;
 
 use std::collections::HashMap;
 
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
-    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, ModeRecord, Organisation,
-    PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored, Upload, UploadState,
+    Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, Member, ModeRecord,
+    Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -117,6 +118,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("company", &it.company)
             .text("export", it.export.as_str())
             .time("created", it.created)?,
+        Record::Member(it) => {
+            Fields::of("member").text("organisation", &it.organisation.0).text("email", it.email.as_str())
+        }
         Record::Mode(it) => {
             let fields = Fields::of("mode").login(&it.login).text("phone", &it.phone).time("created", it.created)?;
             match it.tokens_valid_from {
@@ -144,18 +148,11 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .number("failures", it.failures.into())
             .time("last", it.last)?
             .expiry(it.last, Duration::days(1)),
-        Record::Upload(it) => Fields::of("upload")
-            .text("email", it.email.as_str())
-            .text("bank", it.bank.as_str())
-            .text("digest", &it.digest)
-            .text("id", &it.id)
-            .text("file_type", &it.file_type)
-            .text("file_name", &it.file_name)
-            .number("size", it.size)
-            .texts("signers", &it.signers)
-            .upload_state(&it.state)
-            .time("at", it.at)?,
+        Record::Upload(it) => uploads::upload(it)?,
+        Record::UploadEntry(it) => uploads::entry(it),
+        Record::Observation(it) => uploads::observation(it)?,
         Record::Download(it) => Fields::of("download")
+            .text("organisation", &it.organisation.0)
             .text("email", it.email.as_str())
             .text("bank", it.bank.as_str())
             .text("file_type", &it.file_type)
@@ -199,6 +196,10 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             export: from.word("export", Export::parse)?,
             created: from.time("created")?,
         }),
+        "member" => Record::Member(Member {
+            organisation: OrganisationId(from.text("organisation")?),
+            email: from.email("email")?,
+        }),
         "mode" => Record::Mode(ModeRecord {
             login: from.login()?,
             phone: from.text("phone")?,
@@ -224,19 +225,11 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             failures: from.number("failures")?,
             last: from.time("last")?,
         }),
-        "upload" => Record::Upload(Upload {
-            email: from.email("email")?,
-            bank: from.word("bank", Bank::parse)?,
-            digest: from.text("digest")?,
-            id: from.text("id")?,
-            file_type: from.text("file_type")?,
-            file_name: from.text("file_name")?,
-            size: from.number("size")?,
-            signers: from.texts("signers")?,
-            state: from.upload_state()?,
-            at: from.time("at")?,
-        }),
+        "upload" => Record::Upload(uploads::read_upload(from)?),
+        "upload-entry" => Record::UploadEntry(uploads::read_entry(from)?),
+        "observation" => Record::Observation(uploads::read_observation(from)?),
         "download" => Record::Download(Download {
+            organisation: OrganisationId(from.text("organisation")?),
             email: from.email("email")?,
             bank: from.word("bank", Bank::parse)?,
             file_type: from.text("file_type")?,
@@ -321,18 +314,6 @@ impl Fields {
             .text("kind", id.kind.as_str())
             .text("id", &id.id)
     }
-
-    fn upload_state(self, state: &UploadState) -> Self {
-        match state {
-            UploadState::Sending => self.text("state", "sending"),
-            UploadState::NotSent => self.text("state", "not-sent"),
-            UploadState::Sent => self.text("state", "sent"),
-            UploadState::Refused { code, text } => {
-                self.text("state", "refused").text("bank_code", code).text("bank_text", text)
-            }
-            UploadState::Unknown => self.text("state", "unknown"),
-        }
-    }
 }
 
 /// Attributes being read: each method names the one that it wants.
@@ -405,17 +386,6 @@ impl<'a> Reader<'a> {
             holder: self.text("holder")?,
             kind: self.word("kind", KeyKind::parse)?,
             id: self.text("id")?,
-        })
-    }
-
-    fn upload_state(&self) -> Result<UploadState, Fault> {
-        Ok(match self.text("state")?.as_str() {
-            "sending" => UploadState::Sending,
-            "not-sent" => UploadState::NotSent,
-            "sent" => UploadState::Sent,
-            "refused" => UploadState::Refused { code: self.text("bank_code")?, text: self.text("bank_text")? },
-            "unknown" => UploadState::Unknown,
-            _ => return Err(Fault("state is not known".to_owned())),
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use avain_domain::names::OrganisationId;
-use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id};
+use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id, observation_id};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::items::Item;
@@ -26,6 +26,7 @@ impl Place {
             Key::Organisation(id) => Self::new(&["ORG", &id.0], &["ORG"]),
             Key::ApiKey(hash) => Self::new(&["APIKEY", hash], &["APIKEY"]),
             Key::Account(email) => Self::new(&["ACCOUNT", email.as_str()], &["ACCOUNT"]),
+            Key::Member(organisation, email) => Self::on(&Shelf::Members(organisation.clone()), email.as_str()),
             Key::Mode(login) => Self::new(&["ACCOUNT", login.email.as_str()], &["MODE", login.mode.as_str()]),
             Key::Certificate(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["CERT", bank.as_str()]),
             Key::Share(email, bank) => Self::new(&["ACCOUNT", email.as_str()], &["SHARE", bank.as_str()]),
@@ -38,9 +39,14 @@ impl Place {
             }
             Key::SpentChallenge(id) => Self::new(&["CHALLENGE", id], &["CHALLENGE"]),
             Key::Attempts(login) => Self::new(&["ATTEMPTS", login.email.as_str(), login.mode.as_str()], &["ATTEMPTS"]),
-            Key::Upload(email, bank, digest) => Self::new(&["UPLOADS", email.as_str(), bank.as_str()], &[digest]),
-            Key::Download(email, bank, file_type, reference) => {
-                Self::new(&["DOWNLOADS", email.as_str(), bank.as_str()], &[file_type, reference])
+            Key::Upload(organisation, email, bank, digest) => {
+                Self::new(&["UPLOADS", &organisation.0, email.as_str(), bank.as_str()], &[digest])
+            }
+            Key::UploadEntry(organisation, email, bank, id) => {
+                Self::on(&Shelf::UploadEntries(organisation.clone(), email.clone(), *bank), id)
+            }
+            Key::Download(organisation, email, bank, file_type, reference) => {
+                Self::new(&["DOWNLOADS", &organisation.0, email.as_str(), bank.as_str()], &[file_type, reference])
             }
             Key::AuditEvent(organisation, id) => Self::on(&Shelf::AuditEvents(organisation.clone()), id),
             Key::AuditBatch(organisation, number) => {
@@ -53,6 +59,13 @@ impl Place {
                 Self::new(&["AUDITCOUNT", &organisation.0], &[&format!("{shard:02}")])
             }
             Key::Count(Counter::Refusals(whose, hour)) => Self::new(&["REFUSED", whose], &[&hour.to_string()]),
+            Key::Observation(organisation, date, email, observed, part) => Self::on(
+                &Shelf::Observations(organisation.clone(), date.year(), date.month().into()),
+                &observation_id(*date, email, observed, *part),
+            ),
+            Key::Count(Counter::Calls(organisation, minute)) => {
+                Self::new(&["CALLS", &organisation.0], &[&minute.to_string()])
+            }
         }
     }
 
@@ -78,7 +91,8 @@ pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
     joined(&["ACCOUNT", email.as_str()])
 }
 
-/// The partition of a shelf; sort keys in it are ids, which hold neither `#` nor `%`.
+/// The partition of a shelf; sort keys in it are ids. An address may hold `%`, so members and observations are read as a whole
+/// only.
 pub(super) fn shelf_partition(shelf: &Shelf) -> String {
     match shelf {
         Shelf::AuditEvents(organisation) => joined(&["AUDIT", &organisation.0]),
@@ -86,6 +100,13 @@ pub(super) fn shelf_partition(shelf: &Shelf) -> String {
         Shelf::Refusals(Trail::Organisation(organisation)) => joined(&["REFUSALS", &organisation.0]),
         Shelf::Refusals(Trail::Nobody(part)) => joined(&["REFUSALS", "", &format!("{part:02x}")]),
         Shelf::Audited(part) => joined(&["AUDITED", &format!("{part:x}")]),
+        Shelf::UploadEntries(organisation, email, bank) => {
+            joined(&["UPLOADIDS", &organisation.0, email.as_str(), bank.as_str()])
+        }
+        Shelf::Observations(organisation, year, month) => {
+            joined(&["USAGE", &organisation.0, &format!("{year:04}-{month:02}")])
+        }
+        Shelf::Members(organisation) => joined(&["MEMBERS", &organisation.0]),
     }
 }
 

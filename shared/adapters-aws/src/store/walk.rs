@@ -15,6 +15,8 @@ pub enum Walked {
     SealedKeys,
     /// Kept files.
     Downloads,
+    /// Uploads, of which some have kept files.
+    Uploads,
 }
 
 /// Where a walk goes on.
@@ -26,6 +28,7 @@ impl DynamoStore {
         let beginning = match what {
             Walked::SealedKeys => "KEY#",
             Walked::Downloads => "DOWNLOADS#",
+            Walked::Uploads => "UPLOADS#",
         };
         let request = self.client.scan().table_name(&self.table).consistent_read(true);
         let request = request.filter_expression("begins_with(PK, :beginning)");

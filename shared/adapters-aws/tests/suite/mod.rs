@@ -415,6 +415,7 @@ fn certificate(tag: &str, bank: Bank, state: CertificateState) -> BankCertificat
 
 pub(crate) fn download(tag: &str, file_type: &str, reference: &str) -> Record {
     Record::Download(Download {
+        organisation: organisation(tag),
         email: email(tag, "owner"),
         bank: Bank::SIMULATOR,
         file_type: file_type.to_owned(),

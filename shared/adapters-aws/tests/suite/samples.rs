@@ -3,9 +3,9 @@
 use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
-    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Organisation, PgpKey,
-    PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SignatureRule, SpentChallenge,
-    Trail, Upload, UploadState,
+    CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, Member, ModeRecord, Observation,
+    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share,
+    SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -69,6 +69,9 @@ fn people(tag: &str) -> Vec<Record> {
             export: if number == 0 { Export::Allowed } else { Export::Disabled },
             created: FAR,
         }));
+    }
+    for name in ["owner", "~%23"] {
+        records.push(Record::Member(Member { organisation: organisation(tag), email: email(tag, name) }));
     }
     records.push(Record::ApiKey(ApiKey { hash: format!("{tag}-hash"), organisation: organisation(tag) }));
     for (login, tokens_valid_from) in logins.into_iter().zip([None, Some(FINE)]) {
@@ -168,9 +171,11 @@ fn files(tag: &str) -> Vec<Record> {
         UploadState::Sent,
         UploadState::Refused { code: "12".to_owned(), text: NAME.to_owned() },
         UploadState::Unknown,
+        UploadState::Waiting,
     ];
     for (number, state) in states.into_iter().enumerate() {
         records.push(Record::Upload(Upload {
+            organisation: organisation(tag),
             email: owner.clone(),
             bank: Bank::SIMULATOR,
             digest: number.to_string(),
@@ -178,9 +183,29 @@ fn files(tag: &str) -> Vec<Record> {
             file_type: "pain.001.001.03".to_owned(),
             file_name: NAME.to_owned(),
             size: u64::MAX,
+            sha256: (number > 0).then(|| "ab".repeat(32)),
             signers: if number == 0 { Vec::new() } else { vec!["F2".to_owned(), "F1".to_owned()] },
+            required: u8::try_from(number).unwrap() + 1,
+            blob: (number == 5).then(|| "blob".to_owned()),
             state,
             at: FINE,
+        }));
+    }
+    records.push(Record::UploadEntry(UploadEntry {
+        organisation: organisation(tag),
+        email: owner.clone(),
+        bank: Bank::SIMULATOR,
+        id: "1795255200000-1".to_owned(),
+        digest: "0".to_owned(),
+    }));
+    let odd = Email::parse(&format!("%a%23@{tag}.example")).unwrap();
+    for (number, observed) in [Observed::Account, Observed::Unreadable, Observed::TooMany].into_iter().enumerate() {
+        records.push(Record::Observation(Observation {
+            organisation: organisation(tag),
+            date: time::macros::date!(2026 - 02 - 03),
+            email: if number == 0 { odd.clone() } else { owner.clone() },
+            observed: observed("cd".repeat(32)),
+            part: u8::try_from(number).unwrap() * 7,
         }));
     }
     records.push(download(tag, "TL#", "#1"));
@@ -190,7 +215,11 @@ fn files(tag: &str) -> Vec<Record> {
 fn audit(tag: &str) -> Vec<Record> {
     let login = Login { email: email(tag, "owner"), mode: Mode::Data };
     let trails = [Trail::Organisation(organisation(tag)), Trail::Nobody(tag.bytes().last().unwrap_or_default())];
-    let counters = [Counter::Events(organisation(tag), 3), Counter::Refusals(format!("account/{}", login.email), -1)];
+    let counters = [
+        (Counter::Events(organisation(tag), 3), None),
+        (Counter::Refusals(format!("account/{}", login.email), -1), Some(WHOLE)),
+        (Counter::Calls(organisation(tag), -1), Some(WHOLE)),
+    ];
     let actors = [Actor::Account(login.clone()), Actor::Operator, Actor::System];
     let mut records = vec![Record::Audited(Audited { organisation: organisation(tag) })];
     for (number, actor) in actors.into_iter().enumerate() {
@@ -226,7 +255,7 @@ fn audit(tag: &str) -> Vec<Record> {
             expires: WHOLE,
         }));
     }
-    for (counter, expires) in counters.into_iter().zip([None, Some(WHOLE)]) {
+    for (counter, expires) in counters {
         records.push(Record::Count(Count { counter, count: u64::MAX, expires }));
     }
     records.push(Record::AuditBatch(AuditBatch {

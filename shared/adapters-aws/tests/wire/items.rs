@@ -115,6 +115,7 @@ fn may_be_absent(record: &Record, attribute: &str) -> bool {
             | (Record::AuditEvent(_), "bank_code" | "bank_text")
             | (Record::Refusal(_), "actor" | "target" | "bank_code")
             | (Record::Count(_), "expires")
+            | (Record::Upload(_), "sha256" | "required" | "blob")
             | (Record::Certificate(_) | Record::Retired(_), "encryption")
     )
 }
@@ -144,6 +145,7 @@ fn place(key: &Key) -> (String, String) {
         Key::Organisation(id) => (format!("ORG#{}", id.0), "ORG".to_owned()),
         Key::ApiKey(hash) => (format!("APIKEY#{hash}"), "APIKEY".to_owned()),
         Key::Account(email) => (format!("ACCOUNT#{email}"), "ACCOUNT".to_owned()),
+        Key::Member(organisation, email) => (format!("MEMBERS#{}", organisation.0), email.as_str().replace('%', "%25")),
         Key::Mode(login) => (format!("ACCOUNT#{}", login.email), format!("MODE#{}", login.mode.as_str())),
         Key::Certificate(email, bank) => (format!("ACCOUNT#{email}"), format!("CERT#{}", bank.as_str())),
         Key::Share(email, bank) => (format!("ACCOUNT#{email}"), format!("SHARE#{}", bank.as_str())),
@@ -154,8 +156,20 @@ fn place(key: &Key) -> (String, String) {
         }
         Key::SpentChallenge(id) => (format!("CHALLENGE#{id}"), "CHALLENGE".to_owned()),
         Key::Attempts(login) => (format!("ATTEMPTS#{}#{}", login.email, login.mode.as_str()), "ATTEMPTS".to_owned()),
-        Key::Upload(email, bank, digest) => (format!("UPLOADS#{email}#{}", bank.as_str()), digest.clone()),
-        Key::Download(email, bank, ..) => (format!("DOWNLOADS#{email}#{}", bank.as_str()), "TL%23#%231".to_owned()),
+        Key::Upload(organisation, email, bank, digest) => {
+            (format!("UPLOADS#{}#{email}#{}", organisation.0, bank.as_str()), digest.clone())
+        }
+        Key::UploadEntry(organisation, email, bank, id) => {
+            (format!("UPLOADIDS#{}#{email}#{}", organisation.0, bank.as_str()), id.clone())
+        }
+        Key::Observation(organisation, _, email, _, part) => {
+            let what = ["account", "unreadable", "too-many"][usize::from(*part) / 7];
+            let email = email.as_str().replace('%', "%25").replace('#', "%23");
+            (format!("USAGE#{}#2026-02", organisation.0), format!("03/{email}/{what}-{}/{part:02}", "cd".repeat(32)))
+        }
+        Key::Download(organisation, email, bank, ..) => {
+            (format!("DOWNLOADS#{}#{email}#{}", organisation.0, bank.as_str()), "TL%23#%231".to_owned())
+        }
         Key::AuditEvent(organisation, id) => (format!("AUDIT#{}", organisation.0), id.clone()),
         Key::AuditBatch(organisation, _) => (format!("AUDITBATCH#{}", organisation.0), "000000000007".to_owned()),
         Key::AuditHead(organisation) => (format!("AUDITHEAD#{}", organisation.0), "HEAD".to_owned()),
@@ -166,5 +180,6 @@ fn place(key: &Key) -> (String, String) {
         Key::Refusal(Trail::Nobody(part), id) => (format!("REFUSALS##{part:02x}"), id.clone()),
         Key::Count(Counter::Events(organisation, _)) => (format!("AUDITCOUNT#{}", organisation.0), "03".to_owned()),
         Key::Count(Counter::Refusals(whose, _)) => (format!("REFUSED#{whose}"), "-1".to_owned()),
+        Key::Count(Counter::Calls(organisation, _)) => (format!("CALLS#{}", organisation.0), "-1".to_owned()),
     }
 }

@@ -59,6 +59,11 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         }
         Failure::SignaturesFailed => (400, "All signature verification(s) failed".to_owned()),
         Failure::Unresolved(id) => (409, format!("Earlier upload of these bytes is unresolved: {id}")),
+        Failure::NotWaiting => (409, "This upload does not wait for signatures".to_owned()),
+        Failure::WaitedTooLong => {
+            (400, "This upload has waited for signatures too long: upload the file again".to_owned())
+        }
+        Failure::Ambiguous(instead) => (409, format!("Several have this id: use the {instead}")),
         Failure::TooLarge { limit } => (413, format!("Content too large: {limit}")),
         Failure::Unusable(text) | Failure::BankRefused { text, .. } => (400, text.clone()),
         Failure::BankUnreachable => (502, "Bank not reachable".to_owned()),

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::success;
+use super::{success, uploads};
 use crate::call::{Body, Call, Running};
 
 /// ListFiles.
@@ -42,8 +42,8 @@ pub(crate) fn upload<'a>(call: &'a Call<'a>) -> Running<'a> {
             bytes: &bytes,
             signatures: signatures(&body)?,
         };
-        files::upload(desk(call)?, &caller, request).await?;
-        Ok(success("File uploaded", json!({})))
+        let uploaded = files::upload(desk(call)?, call.deps().blobs()?, &caller, request).await?;
+        Ok(uploads::answer(&uploaded))
     })
 }
 
@@ -75,7 +75,7 @@ pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
     })
 }
 
-fn desk<'a>(call: &Call<'a>) -> Result<Desk<'a>, Failure> {
+pub(super) fn desk<'a>(call: &Call<'a>) -> Result<Desk<'a>, Failure> {
     let deps = call.deps();
     Ok(Desk { context: call.context(), store: deps.store()?, sealer: deps.sealer()?, banks: deps.banks()? })
 }
@@ -90,7 +90,7 @@ fn parse_status(word: &str) -> Result<FileStatus, Failure> {
 }
 
 /// An upload without any signature has an answer of its own.
-fn signatures(body: &Body) -> Result<&str, Failure> {
+pub(super) fn signatures(body: &Body) -> Result<&str, Failure> {
     body.text_or("Signature", "Signatures").map_err(|failure| match failure {
         Failure::Missing => Failure::NoSignature,
         other => other,

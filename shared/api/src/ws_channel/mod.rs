@@ -8,6 +8,8 @@ pub(crate) mod files;
 pub(crate) mod pgp;
 pub(crate) mod session;
 pub(crate) mod trail;
+pub(crate) mod uploads;
+pub(crate) mod usage;
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header};

@@ -1,6 +1,6 @@
 //! PGP keys (brief 1.5).
 
-use avain_domain::records::PgpPurpose;
+use avain_domain::records::{PgpKey, PgpPurpose};
 use avain_domain::{Failure, keys, pgp};
 use serde_json::{Value, json};
 
@@ -11,17 +11,19 @@ use crate::call::{Call, Running};
 pub(crate) fn list<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
         let caller = call.caller().await?;
-        let keys: Vec<Value> = caller
-            .pgp_keys
-            .iter()
-            .map(|it| {
-                json!({
-                    "PgpKeyId": pgp::short_id(&it.record.fingerprint),
-                    "PgpKeyPurpose": it.record.purpose.as_str(),
-                })
-            })
-            .collect();
+        let keys: Vec<Value> = caller.pgp_keys.iter().map(|it| descriptor(&it.record)).collect();
         Ok(success("OK", json!({ "PgpKeys": keys })))
+    })
+}
+
+/// DeleteKey.
+pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let caller = call.caller().await?;
+        let body = call.body()?;
+        let left = keys::delete(call.context(), call.deps().store()?, &caller, body.text("PgpKeyId")?).await?;
+        let keys: Vec<Value> = left.into_iter().map(descriptor).collect();
+        Ok(success("PGP key deleted", json!({ "PgpKeys": keys })))
     })
 }
 
@@ -36,4 +38,8 @@ pub(crate) fn upload<'a>(call: &'a Call<'a>) -> Running<'a> {
         keys::upload(call.context(), call.deps().store()?, &caller, armored, purpose).await?;
         Ok(success("PGP key registered", json!({})))
     })
+}
+
+fn descriptor(key: &PgpKey) -> Value {
+    json!({ "PgpKeyId": pgp::short_id(&key.fingerprint), "PgpKeyPurpose": key.purpose.as_str() })
 }

@@ -161,6 +161,10 @@ pub(super) fn count(it: &Count) -> Result<Fields, Fault> {
         Counter::Refusals(whose, hour) => {
             fields.text("of", "refusals").text("whose", whose).with("hour", AttributeValue::N(hour.to_string()))
         }
+        Counter::Calls(organisation, minute) => {
+            let fields = fields.text("of", "calls").text("organisation", &organisation.0);
+            fields.with("minute", AttributeValue::N(minute.to_string()))
+        }
     };
     Ok(match it.expires {
         Some(expires) => fields.time("expires", expires)?.expiry(expires, Duration::ZERO),
@@ -173,6 +177,7 @@ pub(super) fn read_count(from: &Reader<'_>) -> Result<Count, Fault> {
         counter: match from.text("of")?.as_str() {
             "events" => Counter::Events(OrganisationId(from.text("organisation")?), from.number("shard")?),
             "refusals" => Counter::Refusals(from.text("whose")?, from.number("hour")?),
+            "calls" => Counter::Calls(OrganisationId(from.text("organisation")?), from.number("minute")?),
             _ => return Err(Fault("of is not known".to_owned())),
         },
         count: from.number(COUNT)?,
