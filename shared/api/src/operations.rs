@@ -6,7 +6,7 @@ use http::Method;
 
 use crate::call::{Access, Call, Running};
 use crate::deps::Need;
-use crate::ws_channel::{account, audit, certs, files, pgp, session};
+use crate::ws_channel::{account, audit, certs, files, integrator, pgp, policy, session};
 
 /// One row.
 pub struct Operation {
@@ -28,6 +28,9 @@ pub struct Operation {
     /// What runs.
     pub run: for<'a> fn(&'a Call<'a>) -> Running<'a>,
 }
+
+/// What the owner of the API key may do in admin mode, and nobody else.
+const OWNER_ONLY: &str = "Allowed for the API key owner only";
 
 const BOTH: Access = Access::Token { modes: Modes::Both, otherwise: "" };
 
@@ -315,8 +318,56 @@ pub const LIST_AUDIT_EVENTS: Operation = Operation {
     run: audit::list,
 };
 
+/// DeleteAccount.
+pub const DELETE_ACCOUNT: Operation = Operation {
+    name: "DeleteAccount",
+    function: "account/delete_account",
+    method: Method::DELETE,
+    path: "/v2/account/{Email}",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Identity, Need::Tokens],
+    run: account::delete,
+};
+
+/// ListAccounts.
+pub const LIST_ACCOUNTS: Operation = Operation {
+    name: "ListAccounts",
+    function: "integrator/list_accounts",
+    method: Method::GET,
+    path: "/v2/integrator/accounts",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Banks],
+    run: integrator::list,
+};
+
+/// GetPolicy.
+pub const GET_POLICY: Operation = Operation {
+    name: "GetPolicy",
+    function: "policy/get_policy",
+    method: Method::GET,
+    path: "/v2/policy",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: policy::get,
+};
+
+/// PutPolicy.
+pub const PUT_POLICY: Operation = Operation {
+    name: "PutPolicy",
+    function: "policy/put_policy",
+    method: Method::PUT,
+    path: "/v2/policy",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: policy::put,
+};
+
 /// Every operation. A function refers to its own row only, so that it links no other's code.
-pub static ALL: [&Operation; 23] = [
+pub static ALL: [&Operation; 27] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
@@ -340,6 +391,10 @@ pub static ALL: [&Operation; 23] = [
     &LIST_KEYS,
     &UPLOAD_KEY,
     &LIST_AUDIT_EVENTS,
+    &DELETE_ACCOUNT,
+    &LIST_ACCOUNTS,
+    &GET_POLICY,
+    &PUT_POLICY,
 ];
 
 impl Operation {

@@ -100,6 +100,9 @@ pub async fn upload(desk: Desk<'_>, caller: &Caller, request: UploadRequest<'_>)
 fn authorise(context: Context<'_>, caller: &Caller, request: &UploadRequest<'_>) -> Result<Vec<String>, Failure> {
     let authorize = caller.pgp_keys.iter().filter(|it| it.record.purpose == PgpPurpose::Authorize);
     let keys: Vec<&[u8]> = authorize.map(|it| it.record.public_key.as_slice()).collect();
+    if keys.is_empty() {
+        return Err(Failure::ReadOnly);
+    }
     pgp::verify_detached(request.signatures, request.bytes, &keys, context.now()).map_err(|problem| match problem {
         pgp::SignatureProblem::None => Failure::NoSignature,
         pgp::SignatureProblem::Malformed | pgp::SignatureProblem::AllFailed => Failure::SignaturesFailed,
@@ -175,7 +178,7 @@ impl DownloadVisit {
             Record::Download(record) => Some(record),
             _ => None,
         });
-        Ok(Self { caller: visitor.enter_with(records)?, kept })
+        Ok(Self { caller: visitor.enter_with(store, records).await?, kept })
     }
 }
 

@@ -9,6 +9,7 @@ pub mod failure;
 pub mod files;
 pub mod keys;
 pub mod lockout;
+pub mod members;
 pub mod names;
 pub mod organisations;
 pub mod pem;

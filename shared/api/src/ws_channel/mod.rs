@@ -5,7 +5,9 @@ pub(crate) mod audit;
 pub(crate) mod certs;
 pub mod errors;
 pub(crate) mod files;
+pub(crate) mod integrator;
 pub(crate) mod pgp;
+pub(crate) mod policy;
 pub(crate) mod session;
 pub(crate) mod trail;
 
