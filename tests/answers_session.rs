@@ -395,8 +395,12 @@ async fn an_address_or_a_mode_that_is_none_is_named() {
     ];
     // Logout looks at who asks first.
     let leaver = Person::new(&service, "leaver@example.com").story().open("admin", "0").await.unwrap();
-    let calls =
-        [(Method::GET, "", None), (Method::POST, "", None), (Method::PUT, "/mfacode", None), (Method::DELETE, "", Some(&leaver))];
+    let calls = [
+        (Method::GET, "", None),
+        (Method::POST, "", None),
+        (Method::PUT, "/mfacode", None),
+        (Method::DELETE, "", Some(&leaver)),
+    ];
     for (method, end, who) in calls {
         for address in addresses {
             let path = format!("/v2/session/{address}/admin{end}");

@@ -110,12 +110,33 @@ impl Identity for CognitoIdentity {
         }
         match self.read(&user).await {
             Ok(there) if !self.is_left_over(&there) => return Err(IdentityError::UserExists),
-            Ok(_) => self.delete(&user).await?,
+            Ok(_) => drop(self.delete(&user).await?),
             // Another call has deleted it meanwhile.
             Err(Refusal::NoUser) => {}
             Err(other) => return Err(other.into()),
         }
         Ok(self.make(&user, &new).await?)
+    }
+
+    /// The attributes first: a user who was confirmed and whose phone is not verified could not log in.
+    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError> {
+        let user = self.user(login);
+        let verified = [("phone_number_verified", phone), ("email_verified", email)];
+        let verified = verified.into_iter().filter(|(_, trusted)| *trusted);
+        let attributes: Result<Vec<_>, _> =
+            verified.map(|(name, _)| AttributeType::builder().name(name).value("true").build()).collect();
+        let request = self.client.admin_update_user_attributes().user_pool_id(user.pool.id()).username(&user.name);
+        let request =
+            request.set_user_attributes(Some(attributes.map_err(|_| failed("an attribute could not be made"))?));
+        request.send().await.map_err(|error| Refusal::of(Call::AdminUpdateUserAttributes, &error))?;
+        if !phone {
+            return Ok(());
+        }
+        let request = self.client.admin_confirm_sign_up().user_pool_id(user.pool.id()).username(&user.name);
+        match request.send().await.map_err(|error| Refusal::of(Call::AdminConfirmSignUp, &error)) {
+            Ok(_) | Err(Refusal::Confirmed) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
     }
 
     /// An unknown user, another phone and a verified phone all read as "no such code": who has an account cannot be
@@ -266,6 +287,11 @@ impl Identity for CognitoIdentity {
             Err(other) => Err(other.into()),
         }
     }
+
+    /// Where an answer was lost and the SDK has asked again, the second answer is that there is no such user.
+    async fn remove(&self, login: &Login) -> Result<bool, IdentityError> {
+        Ok(self.delete(&self.user(login)).await?)
+    }
 }
 
 impl CognitoIdentity {
@@ -321,10 +347,12 @@ impl CognitoIdentity {
         user.user_status() == Some(&UserStatusType::Unconfirmed) && age.is_some_and(|age| age >= REGISTRATION)
     }
 
-    async fn delete(&self, user: &User<'_>) -> Result<(), Refusal> {
+    /// Whether there was such a user.
+    async fn delete(&self, user: &User<'_>) -> Result<bool, Refusal> {
         let request = self.client.admin_delete_user().user_pool_id(user.pool.id()).username(&user.name);
         match request.send().await.map_err(|error| Refusal::of(Call::AdminDeleteUser, &error)) {
-            Ok(_) | Err(Refusal::NoUser) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(Refusal::NoUser) => Ok(false),
             Err(other) => Err(other),
         }
     }

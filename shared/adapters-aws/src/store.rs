@@ -52,6 +52,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{BuildError, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, ConditionCheck, Delete, KeysAndAttributes, Put,
     ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -245,6 +246,8 @@ impl DynamoStore {
             // tell its own success from another's.
             [Write::Insert(record)] => self.put_one(self.insert(record, id)?, id).await,
             [Write::Replace(record, version)] => self.put_one(self.replace(record, *version, id)?, id).await,
+            // Nor do counts that are made at the same moment get into each other's way so.
+            [Write::Count(counter, most, expires)] => self.count_one(counter, *most, *expires, id).await,
             _ => self.transact(writes, id).await,
         }
     }
@@ -293,6 +296,30 @@ impl DynamoStore {
             }
             Some(PutItemError::TransactionConflictException(_)) => Err(Failure::Busy),
             _ => Err(unavailable("PutItem", &error).into()),
+        }
+    }
+
+    /// A count alone. Asked again after a lost answer, it may count twice.
+    async fn count_one(&self, counter: &Counter, most: u64, expires: OffsetDateTime, id: &str) -> Result<(), Failure> {
+        let count = Count { counter: counter.clone(), count: 0, expires: Some(expires) };
+        let update = self.count(&count, 1, Some(most), id)?;
+        let request = self
+            .client
+            .update_item()
+            .table_name(update.table_name)
+            .set_key(Some(update.key))
+            .update_expression(update.update_expression)
+            .set_condition_expression(update.condition_expression)
+            .set_expression_attribute_names(update.expression_attribute_names)
+            .set_expression_attribute_values(update.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(update.return_values_on_condition_check_failure);
+        let Err(error) = request.send().await else { return Ok(()) };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Err(Failure::conflict(0, failed.item.as_ref()))
+            }
+            Some(UpdateItemError::TransactionConflictException(_)) => Err(Failure::Busy),
+            _ => Err(unavailable("UpdateItem", &error).into()),
         }
     }
 

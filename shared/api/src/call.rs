@@ -152,6 +152,12 @@ impl Body {
         }
     }
 
+    /// A value of any kind; null counts as absent.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|it| !it.is_null())
+    }
+
     /// A text that may be absent; null and empty count as absent.
     pub fn optional(&self, name: &str) -> Result<Option<&str>, Failure> {
         match self.0.get(name) {

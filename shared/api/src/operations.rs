@@ -7,7 +7,7 @@ use http::Method;
 use crate::call::{Access, Call, Running};
 use crate::deps::Need;
 use crate::openapi;
-use crate::ws_channel::{account, audit, certs, files, pgp, session, uploads, usage};
+use crate::ws_channel::{account, audit, certs, files, integrator, pgp, policy, session, uploads, usage};
 
 /// One row.
 pub struct Operation {
@@ -29,6 +29,9 @@ pub struct Operation {
     /// What runs.
     pub run: for<'a> fn(&'a Call<'a>) -> Running<'a>,
 }
+
+/// What the owner of the API key may do in admin mode, and nobody else.
+const OWNER_ONLY: &str = "Allowed for the API key owner only";
 
 const BOTH: Access = Access::Token { modes: Modes::Both, otherwise: "" };
 
@@ -364,20 +367,7 @@ pub const LIST_AUDIT_EVENTS: Operation = Operation {
     run: audit::list,
 };
 
-/// GetOpenApi.
-pub const GET_OPEN_API: Operation = Operation {
-    name: "GetOpenApi",
-    function: "docs/get_open_api",
-    method: Method::GET,
-    path: "/openapi.json",
-    access: Access::Anyone,
-    success: 200,
-    needs: &[],
-    run: openapi::get,
-};
-
-/// Every operation. A function refers to its own row only, so that it links no other's code.
-pub static ALL: [&Operation; 28] = [
+pub static ALL: [&Operation; 32] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
@@ -406,6 +396,10 @@ pub static ALL: [&Operation; 28] = [
     &LIST_ACCOUNT_USAGE,
     &LIST_AUDIT_EVENTS,
     &GET_OPEN_API,
+    &DELETE_ACCOUNT,
+    &LIST_ACCOUNTS,
+    &GET_POLICY,
+    &PUT_POLICY,
 ];
 
 impl Operation {

@@ -20,8 +20,18 @@ pub struct Registration<'a> {
     pub api_key: &'a str,
 }
 
-/// Registers a mode of an account and sends the phone's code. Gives the API key. Admin comes before data; `0` makes a new
-/// organisation with the account as its owner.
+/// What a registration has come to.
+pub struct Registered {
+    /// The API key.
+    pub api_key: String,
+    /// Whether the phone counts as verified.
+    pub phone_trusted: bool,
+    /// Why phone and e-mail address have to be verified although the policy skips that. The registration stands.
+    pub not_trusted: Option<Failure>,
+}
+
+/// Registers a mode of an account and sends the phone's code. Admin comes before data; `0` makes a new organisation with the account
+/// as its owner. What the organisation's policy skips counts as verified.
 pub async fn register(
     context: Context<'_>,
     store: &dyn Store,
@@ -30,7 +40,7 @@ pub async fn register(
     keys: &ServiceKeys,
     answer: ChallengeAnswer<'_>,
     registration: Registration<'_>,
-) -> Result<String, Failure> {
+) -> Result<Registered, Failure> {
     check_phone(registration.phone)?;
     // No password is guessed here, so nothing is counted: a stranger could take back or run up the login's count.
     let password = spend_challenge(context, store, keys, &answer).await?.ok_or(Failure::WrongCredentials)?;
@@ -42,7 +52,8 @@ pub async fn register(
     if before.mode.is_some() {
         return Err(Failure::Exists(failure::ACCOUNT_EXISTS));
     }
-    let (place, mut writes) = place(context, store, gateway, login, before.account, &registration).await?;
+    let account = before.account.map(|record| Stored { record, version: before.account_version });
+    let (place, mut writes) = place(context, store, gateway, login, account, &registration).await?;
     let user = NewUser {
         login,
         password: &password,
@@ -50,6 +61,7 @@ pub async fn register(
         api_key: &place.api_key,
         organisation: &place.account.organisation,
         owner: place.account.owner,
+        phone_trusted: place.account.policy.skip_phone_verification,
     };
     // The gateway has the key by now, then the pool: a key or a user without a record is nobody's, and registering again
     // makes another key and replaces the user.
@@ -60,11 +72,21 @@ pub async fn register(
         created: context.now(),
         tokens_valid_from: None,
     };
-    let organisation = &place.account.organisation;
+    let Account { organisation, policy, .. } = &place.account;
+    let (phone, email) = (policy.skip_phone_verification, policy.skip_email_verification);
+    let told = match (phone, email) {
+        (false, false) => login.mode.as_str().to_owned(),
+        (true, false) => format!("{} (phone trusted)", login.mode.as_str()),
+        (false, true) => format!("{} (e-mail trusted)", login.mode.as_str()),
+        (true, true) => format!("{} (phone and e-mail trusted)", login.mode.as_str()),
+    };
     writes.push(Write::Insert(Record::Mode(mode)));
-    writes.push(audit::completed(context, organisation, login, "account.register", login.mode.as_str()));
+    writes.push(audit::completed(context, organisation, login, "account.register", &told));
     store.commit(writes).await?;
-    Ok(place.api_key)
+    // Only now: a user of the pool without records must stay unverified, see `registered`. Where it fails, the codes do it.
+    let trusted = if phone || email { identity.trust(login, phone, email).await } else { Ok(()) };
+    let phone_trusted = phone && trusted.is_ok();
+    Ok(Registered { api_key: place.api_key, phone_trusted, not_trusted: trusted.err().map(Failure::from) })
 }
 
 /// Where a registration belongs.
@@ -78,15 +100,19 @@ async fn place(
     store: &dyn Store,
     gateway: &dyn Gateway,
     login: &Login,
-    account: Option<Account>,
+    account: Option<Stored<Account>>,
     registration: &Registration<'_>,
 ) -> Result<(Place, Vec<Write>), Failure> {
     let invalid_key = || Failure::Invalid("ApiKey".to_owned());
     let api_key = registration.api_key.to_owned();
     match (login.mode, account) {
         (Mode::Data, None) => Err(Failure::Invalid("Mode (register admin mode first)".to_owned())),
-        (_, Some(account)) if account.api_key_hash == organisations::api_key_hash(&api_key) => {
-            Ok((Place { account, api_key }, Vec::new()))
+        (_, Some(Stored { record: account, version }))
+            if account.api_key_hash == organisations::api_key_hash(&api_key) =>
+        {
+            // One that is being deleted gets no mode any more.
+            let unchanged = Write::Check(Key::Account(login.email.clone()), version);
+            Ok((Place { account, api_key }, vec![unchanged]))
         }
         (_, Some(_)) => Err(invalid_key()),
         (Mode::Admin, None) if api_key == "0" => {

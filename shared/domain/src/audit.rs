@@ -70,6 +70,21 @@ pub fn answered(
     })
 }
 
+/// A change that takes several transactions: its beginning (`started`), each further step (`accepted`) and its end (`completed`),
+/// with its place among them from 1.
+#[must_use]
+pub fn step(
+    context: Context<'_>,
+    organisation: &OrganisationId,
+    actor: &Login,
+    action: &str,
+    (sequence, outcome): (u32, &str),
+    object: &str,
+) -> Write {
+    let event = event(context, organisation, Actor::Account(actor.clone()), action, outcome, object);
+    Write::Event(AuditEvent { sequence, ..event })
+}
+
 fn event(
     context: Context<'_>,
     organisation: &OrganisationId,

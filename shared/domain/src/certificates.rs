@@ -19,6 +19,7 @@ use crate::{Context, Failure, audit};
 pub use export::{Exported, configure, export};
 pub use import::{ImportRequest, PemPair, import};
 pub use list::{Connection, Descriptor, Listing, Purpose, list};
+pub(crate) use list::{own, retired};
 pub use retire::{Retirement, retire};
 pub use share::{ShareVisit, Sharing, share, unshare};
 
@@ -74,7 +75,8 @@ pub async fn enrol(
         let (organisation, login) = (caller.organisation(), &caller.login);
         audit::answered(context, organisation, login, "certificate.enrol", outcome, bank.as_str(), bank_said)
     };
-    let started = vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone())), tell("started", None)];
+    let started =
+        vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone())), tell("started", None), caller.unchanged()];
     match store.commit(started).await {
         Err(CommitError::Conflict { index: 0, .. }) => return Err(Failure::Exists(IN_PROGRESS)),
         outcome => outcome?,

@@ -65,6 +65,21 @@ pub enum Failure {
     /// Caller: not the owner of the API key.
     #[error("not the owner")]
     NotOwner,
+    /// Caller: the token's second factor, or password, was given too long ago for this.
+    #[error("authenticated too long ago")]
+    Stale,
+    /// Caller: the account that made the API key cannot be deleted.
+    #[error("an owner's account")]
+    OwnerStays,
+    /// Caller: the account cannot be deleted while others use its certificates.
+    #[error("still shares certificates")]
+    StillShares,
+    /// Caller: more calls in this minute than the organisation's policy allows; seconds to the next.
+    #[error("too many requests")]
+    RateLimited {
+        /// Seconds to wait.
+        retry_after: u64,
+    },
     /// Caller: data mode without an authorize key is read-only (design, decision 11).
     #[error("read-only without an authorize key")]
     ReadOnly,

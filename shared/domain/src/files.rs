@@ -79,7 +79,7 @@ impl DownloadVisit {
             Record::Download(record) => Some(record),
             _ => None,
         });
-        Ok(Self { caller: visitor.enter_with(records)?, kept })
+        Ok(Self { caller: visitor.enter_with(store, records).await?, kept })
     }
 }
 

@@ -33,7 +33,7 @@ pub async fn upload(
     };
     let event =
         audit::completed(context, caller.organisation(), &caller.login, "pgp-key.register", &record.fingerprint);
-    match store.commit(vec![Write::Insert(Record::PgpKey(record)), event]).await {
+    match store.commit(vec![Write::Insert(Record::PgpKey(record)), event, caller.unchanged()]).await {
         Err(CommitError::Conflict { index: 0, current: Some(current) }) => match current.record {
             Record::PgpKey(known) => already(known.purpose, purpose),
             _ => Err(Failure::Internal("another record under a PGP key's name".to_owned())),

@@ -10,6 +10,7 @@ pub mod files;
 pub mod helsinki;
 pub mod keys;
 pub mod lockout;
+pub mod members;
 pub mod names;
 pub mod organisations;
 pub mod pem;

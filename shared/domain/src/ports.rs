@@ -162,6 +162,8 @@ pub struct NewUser<'a> {
     pub organisation: &'a OrganisationId,
     /// Whether the account made the API key.
     pub owner: bool,
+    /// Whether the phone will be trusted ([`Identity::trust`]): a code to it is of no use.
+    pub phone_trusted: bool,
 }
 
 /// The tokens of a login whose phone and e-mail are verified.
@@ -223,9 +225,12 @@ pub enum SignIn {
 /// It sends its codes itself.
 #[async_trait]
 pub trait Identity: Send + Sync {
-    /// Makes a user and sends the phone's code. What a registration that broke off left behind is replaced: a user of this
+    /// Makes a user and sends the phone's code, but for a phone that will be trusted where the pool can do without. What a registration that broke off left behind is replaced: a user of this
     /// name that is a minute old and whose phone was never verified.
     async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError>;
+    /// Takes phone, e-mail address or both of a new user as verified: the integrator has done it. A code that was sent to the phone
+    /// is good no more. Safe to repeat.
+    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError>;
     /// Verifies the phone with the registration's code.
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError>;
     /// Checks the password and says what comes next: in admin mode a second factor always.
@@ -251,6 +256,8 @@ pub trait Identity: Send + Sync {
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError>;
     /// Ends all sessions of the login.
     async fn sign_out(&self, login: &Login) -> Result<(), IdentityError>;
+    /// Removes the user for good; whether there was one.
+    async fn remove(&self, login: &Login) -> Result<bool, IdentityError>;
 }
 
 /// What a verified id token says.

@@ -1,6 +1,6 @@
 //! Logging in and out (brief 2.3), and who the caller of an authenticated operation is.
 
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::challenge::{self, Challenge};
 use crate::lockout::{self, Attempt};
@@ -8,8 +8,8 @@ use crate::names::{Bank, Email, Login, Mode, OrganisationId};
 use crate::organisations::api_key_hash;
 use crate::ports::{BankChannel, Claims, CommitError, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
 use crate::records::{
-    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, RetiredCertificate, Share, SpentChallenge,
-    Stored, Write,
+    Account, Agreement, BankCertificate, Counter, Key, ModeRecord, PgpKey, Record, RetiredCertificate, Share,
+    SpentChallenge, Stored, Write,
 };
 use crate::secret::Password;
 use crate::service_keys::ServiceKeys;
@@ -149,11 +149,15 @@ pub enum Modes {
     Only(Mode),
 }
 
+/// So far the clock of the user pool may be behind the service's.
+const CLOCKS: Duration = Duration::seconds(5);
+
 /// A caller whose token is genuine, before its account was read.
 pub struct Visitor {
     claims: Claims,
     api_key_hash: String,
     modes: Modes,
+    at: OffsetDateTime,
 }
 
 impl Visitor {
@@ -165,9 +169,10 @@ impl Visitor {
         api_key: Option<&str>,
         modes: Modes,
     ) -> Result<Self, Failure> {
-        let claims = tokens.verify(id_token.ok_or(Failure::Unauthorized)?, context.now()).await?;
+        let at = context.now();
+        let claims = tokens.verify(id_token.ok_or(Failure::Unauthorized)?, at).await?;
         let claims = claims.ok_or(Failure::Unauthorized)?;
-        Ok(Self { claims, api_key_hash: api_key.map(api_key_hash).unwrap_or_default(), modes })
+        Ok(Self { claims, api_key_hash: api_key.map(api_key_hash).unwrap_or_default(), modes, at })
     }
 
     /// The account that the token names.
@@ -197,21 +202,26 @@ impl Visitor {
     /// Reads the account's partition (one read) and admits the caller.
     pub async fn enter(self, store: &dyn Store) -> Result<Caller, Failure> {
         let records = store.account(self.email()).await?;
-        self.enter_with(records)
+        self.enter_with(store, records).await
     }
 
-    /// Admits the caller by the records that were read: the token is not revoked, the API key is the account's, the mode
-    /// may do this.
-    pub fn enter_with(self, records: Vec<Stored>) -> Result<Caller, Failure> {
-        let Claims { login, organisation, issued, .. } = self.claims;
+    /// Admits the caller by the records that were read: the token is not revoked, the API key is the account's, the calls of
+    /// this minute are not too many (one write, where the organisation's policy limits them), the mode may do this.
+    pub async fn enter_with(self, store: &dyn Store, records: Vec<Stored>) -> Result<Caller, Failure> {
+        let Claims { login, organisation, issued, authenticated } = self.claims;
         let holdings = Holdings::of(records, &login);
         let (Some(account), Some(mode)) = (holdings.account, holdings.mode) else { return Err(Failure::Unauthorized) };
-        let revoked = mode.record.tokens_valid_from.is_some_and(|from| issued < from);
+        // A token of an earlier account of this address is none of this one's.
+        let earlier = issued < mode.record.created - CLOCKS;
+        let revoked = earlier || mode.record.tokens_valid_from.is_some_and(|from| issued < from);
         if revoked || account.organisation != organisation {
             return Err(Failure::Unauthorized);
         }
         if account.api_key_hash != self.api_key_hash {
             return Err(Failure::InvalidApiKey);
+        }
+        if let Some(most) = account.policy.calls_per_minute {
+            count_call(store, &organisation, most, self.at).await?;
         }
         if let Modes::Only(only) = self.modes
             && only != login.mode
@@ -222,12 +232,34 @@ impl Visitor {
             login,
             account,
             account_version: holdings.account_version,
+            authenticated,
             mode,
             certificates: holdings.certificates,
             shares: holdings.shares,
             retired: holdings.retired,
             pgp_keys: holdings.pgp_keys,
         })
+    }
+}
+
+/// Counts a call of an organisation that may make so many in a minute.
+async fn count_call(
+    store: &dyn Store,
+    organisation: &OrganisationId,
+    most: u32,
+    at: OffsetDateTime,
+) -> Result<(), Failure> {
+    const MINUTE: i64 = 60;
+    // The count goes when no clock has its minute any more.
+    const KEPT: Duration = Duration::hours(1);
+    let (minute, second) = (at.unix_timestamp().div_euclid(MINUTE), at.unix_timestamp().rem_euclid(MINUTE));
+    let counter = Counter::Calls(organisation.clone(), minute);
+    match store.commit(vec![Write::Count(counter, most.into(), at + KEPT)]).await {
+        Ok(()) => Ok(()),
+        Err(CommitError::Conflict { .. }) => {
+            Err(Failure::RateLimited { retry_after: u64::try_from(MINUTE - second).unwrap_or(1) })
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -239,6 +271,8 @@ pub struct Caller {
     pub account: Account,
     /// Version of the account's record.
     pub account_version: u64,
+    /// When the user last gave the second factor or password (whole seconds).
+    pub authenticated: OffsetDateTime,
     /// The mode's record.
     pub mode: Stored<ModeRecord>,
     /// Bank certificates.
@@ -293,6 +327,12 @@ impl Caller {
     #[must_use]
     pub fn organisation(&self) -> &OrganisationId {
         &self.account.organisation
+    }
+
+    /// Holds that the account is still what was read, in a transaction that gives it something: one that is being deleted gets
+    /// nothing any more.
+    pub(crate) fn unchanged(&self) -> Write {
+        Write::Check(Key::Account(self.login.email.clone()), self.account_version)
     }
 }
 

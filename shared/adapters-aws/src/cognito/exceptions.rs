@@ -9,9 +9,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 
 use self::Call::{
-    AdminDeleteUser, AdminGetUser, AdminInitiateAuth, AdminRespondToAuthChallenge, AdminUserGlobalSignOut,
-    AssociateSoftwareToken, ConfirmSignUp, GetUserAttributeVerificationCode, ResendConfirmationCode,
-    SetUserMFAPreference, SignUp, VerifySoftwareToken, VerifyUserAttribute,
+    AdminConfirmSignUp, AdminDeleteUser, AdminGetUser, AdminInitiateAuth, AdminRespondToAuthChallenge,
+    AdminUserGlobalSignOut, AssociateSoftwareToken, ConfirmSignUp, GetUserAttributeVerificationCode,
+    ResendConfirmationCode, SetUserMFAPreference, SignUp, VerifySoftwareToken, VerifyUserAttribute,
 };
 use self::Meaning as M;
 use crate::sdk;
@@ -72,6 +72,7 @@ const ROWS: &[Row] = &[
         &[
             // The user is confirmed already.
             (ConfirmSignUp, M::CodeExpired),
+            (AdminConfirmSignUp, M::Confirmed),
             // A wrong password, an unknown or disabled user, and Cognito's own lock-out alike.
             (AdminInitiateAuth, M::WrongCredentials),
             (AdminRespondToAuthChallenge, M::NoSession),
@@ -139,6 +140,8 @@ pub(super) enum Call {
     ResendConfirmationCode,
     AdminGetUser,
     AdminDeleteUser,
+    AdminUpdateUserAttributes,
+    AdminConfirmSignUp,
     AdminInitiateAuth,
     AdminRespondToAuthChallenge,
     AdminSetUserMFAPreference,
@@ -160,6 +163,7 @@ enum Meaning {
     NoSession,
     TooMany,
     NotConfirmed,
+    Confirmed,
     NoUser,
 }
 
@@ -169,6 +173,8 @@ pub(super) enum Refusal {
     UserExists,
     /// The user's phone is not verified.
     NotConfirmed,
+    /// The user's phone is verified already.
+    Confirmed,
     /// There is no such user.
     NoUser,
     /// For the caller.
@@ -206,6 +212,7 @@ impl From<Meaning> for Refusal {
         match meaning {
             M::UserExists => Self::UserExists,
             M::NotConfirmed => Self::NotConfirmed,
+            M::Confirmed => Self::Confirmed,
             M::NoUser => Self::NoUser,
             M::WrongCredentials => Self::Identity(IdentityError::WrongCredentials),
             M::WrongCode => Self::Identity(IdentityError::WrongCode),
@@ -222,7 +229,7 @@ impl From<Refusal> for IdentityError {
             Refusal::UserExists => Self::UserExists,
             Refusal::Identity(error) => error,
             // Between two calls of one operation.
-            Refusal::NotConfirmed | Refusal::NoUser => {
+            Refusal::NotConfirmed | Refusal::Confirmed | Refusal::NoUser => {
                 Unavailable("Cognito: the user was replaced meanwhile".to_owned()).into()
             }
         }

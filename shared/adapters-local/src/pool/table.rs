@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use avain_domain::names::Login;
 use avain_domain::ports::Unavailable;
 use dynoxide::actions::create_table::CreateTableRequest;
+use dynoxide::actions::delete_item::DeleteItemRequest;
 use dynoxide::actions::get_item::GetItemRequest;
 use dynoxide::actions::put_item::PutItemRequest;
 use dynoxide::types::{AttributeDefinition, AttributeValue, KeySchemaElement, KeyType, ScalarAttributeType};
@@ -53,6 +54,26 @@ impl Table {
     ) -> Result<bool, Unavailable> {
         let document = serde_json::to_string(user).map_err(|_| unreadable())?;
         self.put(user_key(login), document, replaces).await
+    }
+
+    /// Deletes a user of this version; `false` if another is there, or none.
+    pub(crate) async fn delete_user(&self, login: &Login, version: u64) -> Result<bool, Unavailable> {
+        let request = DeleteItemRequest {
+            table_name: TABLE.to_owned(),
+            key: HashMap::from([("pk".to_owned(), AttributeValue::S(user_key(login)))]),
+            condition_expression: Some("#version = :version".to_owned()),
+            expression_attribute_names: Some(HashMap::from([("#version".to_owned(), "version".to_owned())])),
+            expression_attribute_values: Some(HashMap::from([(
+                ":version".to_owned(),
+                AttributeValue::N(version.to_string()),
+            )])),
+            ..DeleteItemRequest::default()
+        };
+        self.run(move |database| match database.delete_item(request) {
+            Err(DynoxideError::ConditionalCheckFailedException(..)) => Ok(false),
+            result => result.map(|_| true),
+        })
+        .await
     }
 
     /// A key's document.

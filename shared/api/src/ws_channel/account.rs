@@ -2,6 +2,7 @@
 
 use avain_domain::Failure;
 use avain_domain::account::{self, Registration};
+use avain_domain::members::{self, Deletion};
 use avain_domain::session::ChallengeAnswer;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ pub(crate) fn register<'a>(call: &'a Call<'a>) -> Running<'a> {
             api_key: body.text("ApiKey")?,
         };
         let answer = ChallengeAnswer { login: &login, challenge, encrypted: encrypted.as_deref() };
-        let api_key = account::register(
+        let registered = account::register(
             call.context(),
             deps.store()?,
             deps.identity()?,
@@ -31,7 +32,13 @@ pub(crate) fn register<'a>(call: &'a Call<'a>) -> Running<'a> {
             registration,
         )
         .await?;
-        Ok(success("Sign up successful. Verify phone number.", json!({ "ApiKey": api_key })))
+        if let Some(cause) = registered.not_trusted {
+            let request_id = call.context().request_id;
+            tracing::warn!(request_id, %cause, "registered, but phone and e-mail address are to be verified with codes");
+        }
+        let text =
+            if registered.phone_trusted { "Sign up successful." } else { "Sign up successful. Verify phone number." };
+        Ok(success(text, json!({ "ApiKey": registered.api_key })))
     })
 }
 
@@ -52,6 +59,23 @@ pub(crate) fn verify_phone<'a>(call: &'a Call<'a>) -> Running<'a> {
         let code = body.text("Code")?;
         account::verify_phone(call.context(), deps.store()?, deps.identity()?, &login, &phone, code).await?;
         Ok(success("Phone confirmation successful.", json!({})))
+    })
+}
+
+/// DeleteAccount.
+pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let (caller, deps) = (call.caller().await?, call.deps());
+        if !caller.account.owner {
+            return Err(Failure::NotOwner);
+        }
+        let (email, body) = (call.email("Email")?, call.body()?);
+        let deletion = Deletion { email: &email, confirmed: body.text("Confirm")? == call.path("Email")? };
+        let deleted = members::delete(call.context(), deps.store()?, deps.identity()?, &caller, deletion).await?;
+        let deleted = json!({
+            "AdminUser": deleted.admin_user, "DataUser": deleted.data_user, "Account": deleted.account,
+        });
+        Ok(success("Account deleted", json!({ "Deleted": deleted, "Email": email.as_str() })))
     })
 }
 

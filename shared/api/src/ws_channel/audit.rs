@@ -74,7 +74,11 @@ fn event(it: &AuditEvent) -> Value {
         "eventId": it.id,
         "timestamp": timestamp(it.at),
         "action": it.action,
-        "phase": if it.outcome == "started" { "request" } else { "result" },
+        "phase": match it.outcome.as_str() {
+            "started" => "request",
+            "accepted" => "step",
+            _ => "result",
+        },
         "outcome": it.outcome,
         "operationId": it.request_id,
         "sequence": it.sequence,

@@ -139,7 +139,8 @@ pub(crate) fn enroll<'a>(call: &'a Call<'a>) -> Running<'a> {
     })
 }
 
-fn descriptor(it: &Descriptor) -> Value {
+/// A certificate of an account's.
+pub(super) fn descriptor(it: &Descriptor) -> Value {
     json!({
         "CertName": it.name,
         "Expires": openssl_time(it.summary.expires),
@@ -160,7 +161,8 @@ fn connection(it: &Connection) -> Value {
     json!({ "Bank": it.bank.as_str(), "Access": access, "Certificates": certificates })
 }
 
-fn retired(it: &Descriptor) -> Value {
+/// A certificate that an account used to have.
+pub(super) fn retired(it: &Descriptor) -> Value {
     json!({
         "CertName": it.name,
         "Bank": it.bank.as_str(),

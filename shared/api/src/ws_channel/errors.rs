@@ -49,6 +49,10 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::NoExportKey => (404, "Requested export PGP key not found.".to_owned()),
         Failure::ExportDisabled => (403, "Cert export is disabled for this account, and cannot be enabled".to_owned()),
         Failure::NotOwner => (403, "Allowed for the API key owner only".to_owned()),
+        Failure::Stale => (400, "Re-authenticate to delete accounts".to_owned()),
+        Failure::OwnerStays => (403, "The account that made the API key cannot be deleted".to_owned()),
+        Failure::StillShares => (409, "Account still shares certificates: unshare or retire them first".to_owned()),
+        Failure::RateLimited { .. } => (429, "Too many requests".to_owned()),
         Failure::ReadOnly => {
             (403, "No PGP keys. Without a registered authorize key this account is read-only.".to_owned())
         }
@@ -78,7 +82,7 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         _ => "01".to_owned(),
     };
     let retry_after = match failure {
-        Failure::AttemptLimit { retry_after } => Some(*retry_after),
+        Failure::AttemptLimit { retry_after } | Failure::RateLimited { retry_after } => Some(*retry_after),
         Failure::Unavailable(_) | Failure::Vault(_) => Some(1),
         _ => None,
     };

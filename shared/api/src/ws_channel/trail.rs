@@ -46,6 +46,8 @@ fn belongs(operation: &Operation, failure: &Failure, status: u16) -> bool {
     }
     let change = operation.method != Method::GET;
     match failure {
+        // To write each of these down would be the work that the limit is there against.
+        Failure::RateLimited { .. } => false,
         // What a bank says to a change is an event of its own; a read has none.
         Failure::BankRefused { .. } => !change,
         Failure::Missing | Failure::Invalid(_) => change && matches!(operation.access, Access::Token { .. }),
@@ -66,6 +68,8 @@ fn authorization(failure: &Failure) -> bool {
             | Failure::InvalidApiKey
             | Failure::WrongMode
             | Failure::NotOwner
+            | Failure::Stale
+            | Failure::OwnerStays
             | Failure::ReadOnly
             | Failure::NoAgreement
             | Failure::NoSimulator
@@ -103,6 +107,10 @@ fn action(operation: &Operation) -> &'static str {
         "ListAccountUsage" => "usage.list",
         "ListAuditEvents" => "audit.list",
         "GetOpenApi" => "document.read",
+        "ListAccounts" => "account.list",
+        "DeleteAccount" => "account.delete",
+        "GetPolicy" => "organisation.get-policy",
+        "PutPolicy" => "organisation.policy",
         other => other,
     }
 }

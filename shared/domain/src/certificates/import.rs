@@ -100,6 +100,7 @@ pub async fn import(
     });
     writes.insert(0, put(record, before));
     writes.push(audit::completed(context, caller.organisation(), &caller.login, "certificate.import", bank.as_str()));
+    writes.push(caller.unchanged());
     match share::commit_own(store, caller, bank, writes).await {
         Err(CommitError::Conflict { index: 0, .. }) => Err(Failure::Exists(EXISTS)),
         outcome => Ok(outcome.map(|()| warnings)?),

@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use crate::Failure;
 use crate::names::Bank;
 use crate::ports::{BankChannel, CertificateSummary, Store};
-use crate::records::{BankCertificate, Key, Record};
+use crate::records::{BankCertificate, Key, Record, RetiredCertificate, Stored};
 use crate::session::Caller;
 
 /// All that the API lists, each part by bank.
@@ -69,13 +69,13 @@ pub struct Connection {
 
 /// What the account has, may use, and had. One read more where something is shared with it.
 pub async fn list(store: &dyn Store, banks: &dyn BankChannel, caller: &Caller) -> Result<Listing, Failure> {
-    let mut listing = Listing { own: Vec::new(), connections: Vec::new(), retired: Vec::new() };
-    for record in caller.certificates.iter().map(|it| &it.record) {
-        let certificates = descriptors(banks, record)?;
-        if !certificates.is_empty() {
-            listing.connections.push(connection(record.bank, false, &certificates));
-            listing.own.extend(certificates);
-        }
+    let mut listing = Listing {
+        own: own(banks, &caller.certificates)?,
+        connections: Vec::new(),
+        retired: retired(banks, &caller.retired)?,
+    };
+    for certificates in listing.own.chunk_by(|one, other| one.bank == other.bank) {
+        listing.connections.push(connection(certificates[0].bank, false, certificates));
     }
     for record in shared(store, caller).await? {
         let certificates = descriptors(banks, &record)?;
@@ -83,16 +83,30 @@ pub async fn list(store: &dyn Store, banks: &dyn BankChannel, caller: &Caller) -
             listing.connections.push(connection(record.bank, true, &certificates));
         }
     }
-    for it in &caller.retired {
-        let label = label(it.bank, &it.mark);
-        let found = pair(Some(it.certificate.as_slice()), it.encryption.as_deref());
-        for (purpose, certificate) in found {
-            listing.retired.push(descriptor(banks, &label, it.bank, purpose, &it.user_id, certificate)?);
-        }
-    }
-    listing.own.sort_by_key(|it| it.bank.as_str());
     listing.connections.sort_by_key(|it| it.bank.as_str());
     Ok(listing)
+}
+
+/// An account's own certificates, by bank.
+pub(crate) fn own(banks: &dyn BankChannel, records: &[Stored<BankCertificate>]) -> Result<Vec<Descriptor>, Failure> {
+    let mut own = Vec::new();
+    for record in records.iter().map(|it| &it.record) {
+        own.extend(descriptors(banks, record)?);
+    }
+    own.sort_by_key(|it| it.bank.as_str());
+    Ok(own)
+}
+
+/// What an account used to have.
+pub(crate) fn retired(banks: &dyn BankChannel, records: &[RetiredCertificate]) -> Result<Vec<Descriptor>, Failure> {
+    let mut retired = Vec::new();
+    for it in records {
+        let label = label(it.bank, &it.mark);
+        for (purpose, certificate) in pair(Some(it.certificate.as_slice()), it.encryption.as_deref()) {
+            retired.push(descriptor(banks, &label, it.bank, purpose, &it.user_id, certificate)?);
+        }
+    }
+    Ok(retired)
 }
 
 /// Others' certificates at banks where the account has none of its own.

@@ -45,7 +45,7 @@ impl ShareVisit {
         let (of_target, own): (Vec<Stored>, _) = records.into_iter().partition(|stored| is_of(&target, &stored.record));
         // The caller as its own target is found out when it is known who calls.
         let own = if *visitor.email() == target { of_target.clone() } else { own };
-        Ok(Self { caller: visitor.enter_with(own)?, target, of_target })
+        Ok(Self { caller: visitor.enter_with(store, own).await?, target, of_target })
     }
 }
 

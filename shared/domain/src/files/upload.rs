@@ -149,6 +149,9 @@ pub(super) fn counting(context: Context<'_>, caller: &Caller, signers: &[String]
 fn authorise(context: Context<'_>, caller: &Caller, signatures: &str, bytes: &[u8]) -> Result<Vec<String>, Failure> {
     let authorize = caller.pgp_keys.iter().filter(|it| it.record.purpose == PgpPurpose::Authorize);
     let keys: Vec<&[u8]> = authorize.map(|it| it.record.public_key.as_slice()).collect();
+    if keys.is_empty() {
+        return Err(Failure::ReadOnly);
+    }
     pgp::verify_detached(signatures, bytes, &keys, context.now()).map_err(|problem| match problem {
         pgp::SignatureProblem::None => Failure::NoSignature,
         pgp::SignatureProblem::Malformed | pgp::SignatureProblem::AllFailed => Failure::SignaturesFailed,
