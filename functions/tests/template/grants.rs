@@ -334,7 +334,7 @@ pub(super) fn partition(key: &Key) -> &'static str {
     match key {
         Key::Organisation(_) => ORGANISATION,
         Key::ApiKey(_) => API_KEY,
-        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::Share(..) | Key::Retired(..) | Key::PgpKey(..) => {
+        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::Share(..) | Key::Retired(..) | Key::PgpKey(..) | Key::RecoveryCodes(_) => {
             ACCOUNT
         }
         Key::SealedKey(id) if id.organisation.0 == "service" => SERVICE,
