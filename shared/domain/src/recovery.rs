@@ -89,8 +89,14 @@ mod tests {
         ] {
             assert_eq!(RecoveryCode::parse(&text).map(|it| it.hash()), Some(code.hash()), "{text}");
         }
-        for text in ["", "123456", "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ2", "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ233",
-            "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ21", "ABCD_EFGH_IJKL_MNOP_QRST_UVWX_YZ23"] {
+        for text in [
+            "",
+            "123456",
+            "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ2",
+            "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ233",
+            "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ21",
+            "ABCD_EFGH_IJKL_MNOP_QRST_UVWX_YZ23",
+        ] {
             assert!(RecoveryCode::parse(text).is_none(), "{text}");
         }
     }

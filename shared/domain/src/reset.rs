@@ -1,12 +1,12 @@
 //! Another password for who has forgotten his (brief 2.3; decision 0014). No way around the second factor: the code goes to the
 //! e-mail address, that of an admin's login to the phone or the authenticator.
 
+use crate::names::Login;
+use crate::notices::Notice;
 use crate::ports::{CommitError, Identity, Store};
 use crate::records::{ModeRecord, Record, Stored, Write};
-use crate::notices::Notice;
 use crate::service_keys::ServiceKeys;
 use crate::session::{ChallengeAnswer, Holdings, next_second, open_answer};
-use crate::names::Login;
 use crate::{Context, Failure, audit, lockout};
 
 /// How often the end of the sessions is written anew when others change the mode's record.

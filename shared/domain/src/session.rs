@@ -10,8 +10,8 @@ use crate::ports::{
     BankChannel, Claims, CommitError, Factor, Identity, IdentityError, SignIn, Store, TokenSet, Tokens,
 };
 use crate::records::{
-    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, RecoveryCodes, RetiredCertificate, Share, SpentChallenge,
-    Stored, Write,
+    Account, Agreement, BankCertificate, Key, ModeRecord, PgpKey, Record, RecoveryCodes, RetiredCertificate, Share,
+    SpentChallenge, Stored, Write,
 };
 use crate::secret::Password;
 use crate::service_keys::ServiceKeys;

@@ -4,8 +4,8 @@ use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
     CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, ModeRecord, Organisation, PgpKey,
-    PgpPurpose, Policy, Record, RecoveryCodes, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SignatureRule, SpentChallenge,
-    Trail, Upload, UploadState,
+    PgpPurpose, Policy, Record, RecoveryCodes, Refusal, RetiredCertificate, SHARDS, SealedKey, Share, SignatureRule,
+    SpentChallenge, Trail, Upload, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;

@@ -2,6 +2,7 @@
 
 use avain_domain::Failure;
 use avain_domain::account::{self, Registration};
+use avain_domain::reset;
 use avain_domain::session::ChallengeAnswer;
 use serde_json::json;
 
@@ -52,6 +53,28 @@ pub(crate) fn verify_phone<'a>(call: &'a Call<'a>) -> Running<'a> {
         let code = body.text("Code")?;
         account::verify_phone(call.context(), deps.store()?, deps.identity()?, &login, &phone, code).await?;
         Ok(success("Phone confirmation successful.", json!({})))
+    })
+}
+
+/// InitPasswordReset: the same answer for everybody.
+pub(crate) fn init_password_reset<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let (login, deps) = (call.login()?, call.deps());
+        reset::begin(call.context(), deps.store()?, deps.identity()?, &login).await?;
+        Ok(success("Password reset started", json!({})))
+    })
+}
+
+/// PasswordReset.
+pub(crate) fn password_reset<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let (login, body, deps) = (call.login()?, call.body()?, call.deps());
+        let ((challenge, encrypted), code) = (challenge_answer(&body)?, body.text("Code")?);
+        let answer = ChallengeAnswer { login: &login, challenge, encrypted: encrypted.as_deref() };
+        let (store, identity, keys) = (deps.store()?, deps.identity()?, deps.service_keys()?);
+        let notice = reset::finish(call.context(), store, identity, keys, answer, code).await?;
+        call.notify(&login, notice).await?;
+        Ok(success("Password reset successful.", json!({})))
     })
 }
 
