@@ -12,7 +12,7 @@ use avain_adapters_local::directory::{self, DataDirectory};
 use avain_adapters_local::gateway::NoGateway;
 use avain_adapters_local::notices::OutboxNotifier;
 use avain_adapters_local::outbox::{Message, Outbox};
-use avain_adapters_local::pool::PasswordCost;
+use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
 use avain_bank_simulator::{BankKey, Config, Environment, Simulator};
@@ -151,6 +151,8 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
 pub struct Machine {
     /// Every port.
     pub deps: Deps,
+    /// The user pool.
+    pub pool: Arc<UserPool>,
     /// Codes.
     pub outbox: Arc<Outbox>,
     /// The banks.
@@ -178,8 +180,8 @@ impl Machine {
             outbox = outbox.observed_by(observer);
         }
         let outbox = Arc::new(outbox);
-        let pool =
-            directory.pool(Arc::clone(&outbox), password_cost).await?.with_email_before_mfa(rules.email_before_mfa);
+        let pool = directory.pool(Arc::clone(&outbox), password_cost).await?;
+        let pool = Arc::new(pool.with_email_before_mfa(rules.email_before_mfa));
         let notifier = OutboxNotifier::new(Arc::clone(&outbox), Arc::clone(&clock));
         let (store, sealer) = (directory.store(), directory.sealer());
         let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await?;
@@ -189,13 +191,13 @@ impl Machine {
             .with_settings(rules)
             .with_store(store)
             .with_tokens(Arc::new(pool.tokens()))
-            .with_identity(Arc::new(pool))
+            .with_identity(Arc::clone(&pool) as _)
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
             .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
             .with_gateway(Arc::new(NoGateway))
             .with_notifier(Arc::new(notifier));
-        Ok(Self { deps, outbox, banks, password_key, audit_key, dev })
+        Ok(Self { deps, pool, outbox, banks, password_key, audit_key, dev })
     }
 }

@@ -183,7 +183,7 @@ impl UserPool {
                 session,
             }),
             Next::VerifyEmail(message, user) => {
-                let access_token = self.tokens.access_token(&user, now, &*self.random)?;
+                let access_token = self.tokens.address_token(&user, now, &*self.random)?;
                 self.send(message).await?;
                 Ok(SignIn::VerifyEmail { access_token })
             }
@@ -419,7 +419,8 @@ fn with_factors<'u>(
     login: &Login,
     token: &AccessToken,
 ) -> Result<&'u mut User, IdentityError> {
-    let user = slot.as_mut().filter(|user| login.mode == Mode::Admin && user.accepts(token));
+    let user = slot.as_mut();
+    let user = user.filter(|user| login.mode == Mode::Admin && !token.is_for_address() && user.accepts(token));
     user.ok_or(IdentityError::NoSession)
 }
 
