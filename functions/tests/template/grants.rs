@@ -25,6 +25,8 @@ pub(super) enum Condition {
     Partitions(Vec<&'static str>),
     /// `kms:EncryptionContext:kind`, and `service` with it.
     Kinds(Vec<&'static str>),
+    /// `ses:FromAddress`, the address that notices come from.
+    Sender,
 }
 
 /// The table's partitions (module docs of avain-adapters-aws's store).
@@ -59,8 +61,8 @@ const SERVICE_KEY: &str = "service-key";
 pub(super) const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
 pub(super) const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
 
-/// The identity of the address that notices come from, or of its domain.
-const SENDER: &str = "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*\"";
+/// SES asks for the identity of the sender's address, or of its domain, whichever was verified: the condition names the address.
+const IDENTITIES: &str = "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*\"";
 
 /// A statement's resource at API Gateway.
 macro_rules! gateway {
@@ -271,8 +273,11 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
         grants.extend([("GET", gateway!("usageplans")), ("POST", gateway!("apikeys"))].map(at_gateway));
     }
     if needs(Need::Notifier) {
-        let sender = vec![SENDER];
-        grants.push(Grant { action: "ses:SendEmail".to_owned(), resources: sender, condition: None });
+        grants.push(Grant {
+            action: "ses:SendEmail".to_owned(),
+            resources: vec![IDENTITIES],
+            condition: Some(Condition::Sender),
+        });
     }
     if let Started::By(Starts::Schedule(_)) = row.started {
         // Lambda leaves there, in the function's name, what the function did not do.
