@@ -376,7 +376,7 @@ fn is_text(table: &str, told: &str) -> bool {
     }
 }
 
-/// One of each kind but those whose code and text are the bank's, the mode's or of certificates alone, which are compared
+/// One of each kind but those whose code and text are the bank's, the mode's, of certificates or authenticators alone, which are compared
 /// elsewhere.
 fn failures() -> Vec<Failure> {
     use Failure::*;
@@ -422,6 +422,7 @@ fn failures() -> Vec<Failure> {
             | WrongCode
             | CodeExpired
             | NoSession
+            | NotPreferred(_)
             | Unauthorized
             | InvalidApiKey
             | WrongMode

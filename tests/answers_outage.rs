@@ -34,9 +34,9 @@ use crate::support::person::Person;
 use crate::support::{Answer, Service};
 
 /// The machine's store, which answers so many calls more.
-struct Frail {
-    deps: Deps,
-    left: Arc<AtomicI64>,
+pub(crate) struct Frail {
+    pub(crate) deps: Deps,
+    pub(crate) left: Arc<AtomicI64>,
 }
 
 impl Frail {
@@ -71,7 +71,7 @@ impl Store for Frail {
     }
 }
 
-const FOREVER: i64 = i64::MAX;
+pub(crate) const FOREVER: i64 = i64::MAX;
 
 /// Calls, with a store that fails at the first, second, ... use of it, until the call succeeds. After each failure `stands`
 /// looks at what is left, with the store well again.

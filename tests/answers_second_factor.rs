@@ -181,6 +181,15 @@ impl Identity for Exhausted {
     async fn prefer_factor(&self, _: &Login, _: &str, _: Option<Factor>) -> Result<(), IdentityError> {
         Err(IdentityError::TooMany)
     }
+    async fn drop_authenticator(&self, _: &Login, _: &str) -> Result<(), IdentityError> {
+        Err(IdentityError::TooMany)
+    }
+    async fn begin_reset(&self, _: &Login) -> Result<(), IdentityError> {
+        Err(IdentityError::TooMany)
+    }
+    async fn reset(&self, _: &Login, _: &str, _: &Password) -> Result<(), IdentityError> {
+        Err(IdentityError::TooMany)
+    }
     async fn verify_email(&self, _: &Login, _: &str, _: &str) -> Result<(), IdentityError> {
         Err(IdentityError::TooMany)
     }

@@ -369,7 +369,9 @@ async fn bad_parameters_of_a_login_cost_nothing() {
     let mut good = json!({ "Session": session, "Code": person.code("admin", "mfa").await });
     let path = format!("{}/mfacode", person.session("admin"));
     asks_for_its_parameters(&service, Method::PUT, &path, None, &good).await;
-    good["SetupTOTP"] = json!("not looked at");
+    good["SetupTOTP"] = json!("yes");
+    person.send(Method::PUT, &path, &good).await.is(400, "01", "Invalid parameter(s): SetupTOTP");
+    good["SetupTOTP"] = json!("false");
     person.send(Method::PUT, &path, &good).await.succeeded(200);
 }
 

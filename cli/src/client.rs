@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use avain_api::Operation;
+use avain_api::path::percent_encode;
 use aws_lc_rs::rsa::{OAEP_SHA1_MGF1SHA1, OaepPublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -151,14 +152,4 @@ pub fn encrypt_password(password_key_pem: &str, password: &str, challenge: &str)
     let encrypted =
         key.encrypt(&OAEP_SHA1_MGF1SHA1, plaintext.as_bytes(), &mut encrypted, None).map_err(|_| broken())?;
     Ok(STANDARD.encode(encrypted))
-}
-
-/// All but unreserved characters as `%XX`.
-fn percent_encode(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect()
 }

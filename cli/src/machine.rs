@@ -10,8 +10,9 @@ use std::time::Duration;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::{self, DataDirectory};
 use avain_adapters_local::gateway::NoGateway;
+use avain_adapters_local::notices::OutboxNotifier;
 use avain_adapters_local::outbox::{Message, Outbox};
-use avain_adapters_local::pool::PasswordCost;
+use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
 use avain_bank_simulator::{BankKey, Config, Environment, Simulator};
@@ -75,6 +76,8 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// How long a bank is waited for.
     pub bank_wait: Duration,
+    /// What holds for the whole deployment.
+    pub rules: avain_domain::Settings,
 }
 
 impl Settings {
@@ -89,6 +92,7 @@ impl Settings {
             observer: None,
             password_cost: PasswordCost::default(),
             bank_wait: BANK_WAIT,
+            rules: avain_domain::Settings::default(),
         }
     }
 }
@@ -147,6 +151,8 @@ pub fn write_private(path: &Path, text: &str) -> Result<(), StartError> {
 pub struct Machine {
     /// Every port.
     pub deps: Deps,
+    /// The user pool.
+    pub pool: Arc<UserPool>,
     /// Codes.
     pub outbox: Arc<Outbox>,
     /// The banks.
@@ -162,7 +168,7 @@ pub struct Machine {
 impl Machine {
     /// Opens the data directory, starts the simulated banks, and wires every port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { data, clock, random, dev, observer, password_cost, bank_wait } = settings;
+        let Settings { data, clock, random, dev, observer, password_cost, bank_wait, rules } = settings;
         let directory = DataDirectory::open(&data, Arc::clone(&clock), Arc::clone(&random))?;
         let banks = Banks::start(&data, Arc::clone(&clock)).await?;
 
@@ -175,19 +181,23 @@ impl Machine {
         }
         let outbox = Arc::new(outbox);
         let pool = directory.pool(Arc::clone(&outbox), password_cost).await?;
+        let pool = Arc::new(pool.with_email_before_mfa(rules.email_before_mfa));
+        let notifier = OutboxNotifier::new(Arc::clone(&outbox), Arc::clone(&clock));
         let (store, sealer) = (directory.store(), directory.sealer());
         let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await?;
         let password_key = service_keys.password_key_pem();
         let audit_key = Arc::new(AuditKey::open(&*store, &sealer, &*random).await?);
         let deps = Deps::new(clock, random)
+            .with_settings(rules)
             .with_store(store)
             .with_tokens(Arc::new(pool.tokens()))
-            .with_identity(Arc::new(pool))
+            .with_identity(Arc::clone(&pool) as _)
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
             .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
-            .with_gateway(Arc::new(NoGateway));
-        Ok(Self { deps, outbox, banks, password_key, audit_key, dev })
+            .with_gateway(Arc::new(NoGateway))
+            .with_notifier(Arc::new(notifier));
+        Ok(Self { deps, pool, outbox, banks, password_key, audit_key, dev })
     }
 }

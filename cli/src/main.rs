@@ -11,7 +11,7 @@ use avain::machine::{self, Machine, Settings, StartError};
 use avain::rewrap;
 use avain::server::Server;
 use avain::{audit, demo};
-use avain_adapters_local::outbox::Message;
+use avain_adapters_local::outbox::{CodeKind, Message};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
@@ -39,6 +39,9 @@ enum Command {
         /// For development: show the codes that go out by SMS and e-mail, and answer GET /dev/outbox (loopback only)
         #[arg(long)]
         dev: bool,
+        /// Verify an e-mail address before the second factor of a login, not after it
+        #[arg(long)]
+        email_before_mfa: bool,
     },
     /// Seal the audit trail, export it, and check an export
     #[command(subcommand)]
@@ -55,7 +58,10 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Demo => play_demo().await,
-        Command::Serve { data, listen, dev } => serve(data, &listen, dev).await.map_err(|error| error.to_string()),
+        Command::Serve { data, listen, dev, email_before_mfa } => {
+            let rules = avain_domain::Settings { email_before_mfa, ..avain_domain::Settings::default() };
+            serve(data, &listen, dev, rules).await.map_err(|error| error.to_string())
+        }
         Command::Audit(command) => return audit::run(command).await,
         Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
@@ -74,12 +80,12 @@ async fn play_demo() -> Result<(), String> {
     demo::run(&folder).await.map(drop).map_err(|error| format!("the demo failed: {error}"))
 }
 
-async fn serve(data: PathBuf, listen: &str, dev: bool) -> Result<(), StartError> {
+async fn serve(data: PathBuf, listen: &str, dev: bool, rules: avain_domain::Settings) -> Result<(), StartError> {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).init();
     if dev {
         loopback_only(listen)?;
     }
-    let settings = Settings { dev, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
+    let settings = Settings { dev, rules, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
     let mut server = Server::start(Machine::start(settings).await?, listen).await?;
     let key_path = data.join("password-key.pem");
     machine::write_private(&key_path, &server.machine.password_key)?;
@@ -140,12 +146,10 @@ fn announce(server: &Server, key_path: &Path, dev: bool) {
 }
 
 fn show(message: &Message) {
-    let (kind, login) = (message.kind.as_str(), &message.login);
-    let _ = writeln!(
-        std::io::stdout(),
-        "{kind} code for {} ({} mode): {}",
-        login.email,
-        login.mode.as_str(),
-        *message.code
-    );
+    let kind = match message.kind {
+        CodeKind::Notice => "notice".to_owned(),
+        code => format!("{} code", code.as_str()),
+    };
+    let login = &message.login;
+    let _ = writeln!(std::io::stdout(), "{kind} for {} ({} mode): {}", login.email, login.mode.as_str(), *message.code);
 }

@@ -1,6 +1,7 @@
 //! The whole story as a client lives it: a company registers, logs in with a second factor, enrols a bank certificate, sends
 //! a PGP-signed payment and fetches the bank's answers. The demo tells it; tests take its steps one by one.
 
+mod authenticator;
 mod certificates;
 mod recipient;
 mod signer;
@@ -8,13 +9,14 @@ mod signer;
 use async_trait::async_trait;
 use avain_api::Operation;
 use avain_api::operations::{
-    DOWNLOAD_FILE, ENROLL_CERT, INIT_LOGIN, INIT_REGISTER, LIST_CERTS, LIST_FILES, LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT,
-    REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
+    DOWNLOAD_FILE, ENROLL_CERT, INIT_LOGIN, INIT_PASSWORD_RESET, INIT_REGISTER, LIST_CERTS, LIST_FILES, LIST_KEYS,
+    LOGIN, LOGIN_MFA, LOGOUT, PASSWORD_RESET, REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+pub use authenticator::{Authenticator, totp};
 pub use certificates::Exported;
 pub use recipient::Recipient;
 pub use signer::Signer;
@@ -24,7 +26,7 @@ use crate::client::{self, Call, ClientError, Credentials, Transport};
 /// Reads the codes that go out by SMS and e-mail.
 #[async_trait]
 pub trait Codes: Send + Sync {
-    /// The newest code of a kind (`phone`, `email`, `mfa`) for a login.
+    /// The newest code of a kind (`phone`, `email`, `mfa`, `reset`) for a login.
     async fn newest(&self, email: &str, mode: &str, kind: &str) -> Result<String, ClientError>;
 }
 
@@ -142,6 +144,17 @@ impl Story<'_> {
         let first = self.log_in(mode).await?;
         self.verify_email(mode, &text(&first, "AccessToken")?).await?;
         credentials(&self.log_in(mode).await?)
+    }
+
+    /// InitPasswordReset, and PasswordReset with the code that was sent; the company's own password is the old one still.
+    pub async fn reset_password(&self, mode: &str, new_password: &str) -> Result<(), ClientError> {
+        let path = [self.company.email.as_str(), mode];
+        self.call(&INIT_PASSWORD_RESET, &path, None, None).await?;
+        let code = self.codes.newest(&self.company.email, mode, "reset").await?;
+        let challenge = text(&self.call(&INIT_LOGIN, &path, None, None).await?, "Challenge")?;
+        let encrypted = client::encrypt_password(self.password_key, new_password, &challenge)?;
+        let body = json!({ "Code": code, "ChResp": challenge, "Encrypted": encrypted });
+        self.call(&PASSWORD_RESET, &path, None, Some(body)).await.map(drop)
     }
 
     /// UploadKey.

@@ -61,6 +61,12 @@ pub enum StartError {
     #[cfg(all(feature = "aws", not(feature = "local")))]
     #[error("{0} is not set, or not what it must be (see template.yaml)")]
     Variable(&'static str),
+    /// The operator's: a setting that Cognito cannot do.
+    #[cfg(all(feature = "aws", not(feature = "local")))]
+    #[error(
+        "AVAIN_EMAIL_BEFORE_MFA must not be true here: Cognito verifies an e-mail address only after the second factor; `avain serve --email-before-mfa` can"
+    )]
+    EmailBeforeMfa,
     /// A service that is asked at the start.
     #[cfg(all(feature = "aws", not(feature = "local")))]
     #[error(transparent)]

@@ -14,11 +14,11 @@ mod local;
 mod missing;
 
 #[cfg(all(feature = "aws", not(feature = "local")))]
-pub use aws::{Source, banks, blobs, gateway, identity, sealer, service_keys, store, tokens};
+pub use aws::{Source, banks, blobs, gateway, identity, notifier, sealer, service_keys, store, tokens};
 #[cfg(feature = "local")]
-pub use local::{Source, banks, blobs, gateway, identity, sealer, service_keys, store, tokens};
+pub use local::{Source, banks, blobs, gateway, identity, notifier, sealer, service_keys, store, tokens};
 #[cfg(not(any(feature = "aws", feature = "local")))]
-pub use missing::{Source, banks, blobs, gateway, identity, sealer, service_keys, store, tokens};
+pub use missing::{Source, banks, blobs, gateway, identity, notifier, sealer, service_keys, store, tokens};
 
 #[cfg(any(feature = "aws", feature = "local"))]
 pub(crate) use avain_adapters_aws::stack::answer as answer_stack;

@@ -16,6 +16,7 @@ const LINKED: &[(&str, &[Need])] = &[
     ("aws_sdk_dynamodb", &[Need::Store, Need::ServiceKeys]),
     ("aws_sdk_kms", &[Need::Sealer, Need::ServiceKeys]),
     ("aws_sdk_s", &[Need::Blobs]), // aws_sdk_s3: a digit may as well be a length of the mangling
+    ("aws_sdk_sesv", &[Need::Notifier]), // aws_sdk_sesv2, for the same reason
     ("avain_bank_channel", &[Need::Banks]),
     ("avain_xml_security", &[Need::Banks]),
 ];

@@ -4,7 +4,7 @@ use avain::client::{Credentials, encrypt_password};
 use avain::story::{Company, Story};
 use avain_domain::names::{Email, Login, Mode};
 use avain_domain::ports::{Clock, Factor, SignIn};
-use avain_domain::records::{Key, Record};
+use avain_domain::records::{Key, LAST_ID, Record, Shelf, Stretch};
 use avain_domain::secret::Password;
 use avain_test_support::totp;
 use http::Method;
@@ -91,6 +91,64 @@ impl<'s> Person<'s> {
         self.guess(mode, self.password(mode)).await
     }
 
+    /// A request at the person's session, PUT, in a mode.
+    pub(crate) async fn put(&self, mode: &str, end: &str, body: &Value) -> Answer {
+        self.send(Method::PUT, &format!("{}/{end}", self.session(mode)), body).await
+    }
+
+    /// SelectMFA.
+    pub(crate) async fn select(&self, session: &str, factor: &str) -> Answer {
+        self.put("admin", "selectmfa", &json!({ "Session": session, "MfaType": factor })).await
+    }
+
+    /// VerifyTOTP.
+    pub(crate) async fn verify_totp(&self, access_token: &str, code: &str) -> Answer {
+        self.put("admin", "verifytotp", &json!({ "AccessToken": access_token, "Code": code })).await
+    }
+
+    /// InitPasswordReset.
+    pub(crate) async fn begin_reset(&self, mode: &str) -> Answer {
+        self.service.send(Method::GET, &format!("{}/password", self.account(mode)), None, "").await
+    }
+
+    /// PasswordReset with a fresh challenge.
+    pub(crate) async fn reset(&self, mode: &str, code: &str, password: &str) -> Answer {
+        let challenge = self.challenge(mode).await;
+        let encrypted = self.encrypted(password, &challenge);
+        let body = json!({ "Code": code, "ChResp": challenge, "Encrypted": encrypted });
+        self.send(Method::POST, &format!("{}/password", self.account(mode)), &body).await
+    }
+
+    /// A login to its end by SMS, which sets an authenticator up; its answer and the authenticator.
+    pub(crate) async fn set_up(&self) -> (Answer, Authenticator<'s>) {
+        let mut prompt = self.log_in("admin").await;
+        if prompt.body["ChallengeName"] == "SELECT_MFA_TYPE" {
+            prompt = self.select(&prompt.text("Session"), "SMS_MFA").await;
+        }
+        let code = self.code("admin", "mfa").await;
+        let body = json!({ "Session": prompt.text("Session"), "Code": code, "SetupTOTP": true });
+        let answer = self.put("admin", "mfacode", &body).await;
+        let secret = Password::new(answer.text("SecretCode"));
+        (answer, Authenticator { service: self.service, secret })
+    }
+
+    /// The same, confirmed: the authenticator and its recovery codes.
+    pub(crate) async fn enrolled(&self) -> (Authenticator<'s>, Vec<String>) {
+        let (answer, authenticator) = self.set_up().await;
+        let confirmed = self.verify_totp(&answer.text("AccessToken"), &authenticator.now()).await;
+        confirmed.succeeds(200, "TOTP enabled", &["RecoveryCodes"]);
+        // The first login needs another code.
+        self.service.clock.advance(time::Duration::seconds(90));
+        let codes = confirmed.body["RecoveryCodes"].as_array().unwrap();
+        (authenticator, codes.iter().map(|code| code.as_str().unwrap().to_owned()).collect())
+    }
+
+    /// Whether a code of a kind was ever sent.
+    pub(crate) async fn was_sent(&self, mode: &str, kind: &str) -> bool {
+        use avain::story::Codes;
+        self.codes.newest(self.email(), mode, kind).await.is_ok()
+    }
+
     /// LoginMFA.
     pub(crate) async fn second_factor(&self, session: &str, code: &str) -> Answer {
         let body = json!({ "Session": session, "Code": code });
@@ -171,7 +229,20 @@ impl<'s> Person<'s> {
         self.service.record(Key::SpentChallenge(id.to_owned())).await.is_some()
     }
 
-    fn login(&self, mode: &str) -> Login {
+    /// How often an event of this action was written for the person's organisation.
+    pub(crate) async fn audited(&self, action: &str) -> usize {
+        let account = self.service.account(self.email()).await.into_iter().find_map(|stored| match stored.record {
+            Record::Account(account) => Some(account),
+            _ => None,
+        });
+        let shelf = Shelf::AuditEvents(account.unwrap().organisation);
+        let all = Stretch { after: "", before: LAST_ID, newest_first: false, most: 1000 };
+        let events = self.service.server.machine.deps.store().unwrap().stretch(&shelf, all).await.unwrap();
+        events.iter().filter(|it| matches!(&it.record, Record::AuditEvent(event) if event.action == action)).count()
+    }
+
+    /// Account and mode.
+    pub(crate) fn login(&self, mode: &str) -> Login {
         Login { email: Email::parse(self.email()).unwrap(), mode: Mode::parse(mode).unwrap() }
     }
 }
@@ -186,6 +257,11 @@ impl Authenticator<'_> {
     /// The code so many steps from now.
     pub(crate) fn code(&self, steps: i64) -> Option<String> {
         totp::code(self.secret.expose(), self.service.clock.now().unix_timestamp() + 30 * steps)
+    }
+
+    /// The code of now, by the project's own client.
+    pub(crate) fn now(&self) -> String {
+        avain::story::totp(self.secret.expose(), self.service.clock.now().unix_timestamp()).unwrap()
     }
 
     /// A code that is wrong now.

@@ -8,9 +8,11 @@
 //! | `AVAIN_KEY_VERSION`, `AVAIN_MINIMUM_KEY_VERSION` | version of the key that seals, lowest one that opens; 1 if not there | the same |
 //! | `AVAIN_BUCKET` | the bucket | files |
 //! | `AVAIN_ADMIN_POOL`, `AVAIN_ADMIN_CLIENT`, `AVAIN_DATA_POOL`, `AVAIN_DATA_CLIENT` | ids of the user pools and their clients | logins and tokens |
-//! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks |
+//! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks; setting an authenticator up: in production logins ask for its code directly |
 //! | `AVAIN_SIMULATOR`, `AVAIN_SIMULATOR_ROOT` | in `test`: base address of the simulated banks, and their roots in PEM | banks |
 //! | `AVAIN_USAGE_PLAN` | name of the usage plan | registration: API keys |
+//! | `AVAIN_NOTICE_SENDER` | address that notices come from; without it none is sent | e-mail to people |
+//! | `AVAIN_EMAIL_BEFORE_MFA` | must not be `true`: Cognito cannot (decision 0013) | all |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +23,11 @@ use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
 use avain_adapters_aws::patience;
 use avain_adapters_aws::s3::S3Blobs;
+use avain_adapters_aws::ses::SesNotifier;
 use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_api::Deps;
+use avain_domain::Settings;
 use avain_domain::ports::{KeyVersions, Store};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
@@ -52,6 +56,7 @@ macro_rules! client {
 /// What the function's ports have in common: region, credentials and one HTTP client.
 pub struct Source {
     config: SdkConfig,
+    settings: Settings,
     tokens: Option<Arc<CognitoTokens>>,
 }
 
@@ -59,13 +64,13 @@ impl Source {
     /// Reads region and credentials, which Lambda gives in the environment.
     #[must_use]
     pub fn open() -> OpeningSource {
-        Box::pin(async { Ok(Self { config: environment()?, tokens: None }) })
+        Box::pin(async { Ok(Self { config: environment()?, settings: settings()?, tokens: None }) })
     }
 
-    /// Time and randomness.
+    /// Time, randomness and the deployment's settings.
     #[must_use]
     pub fn deps(&self) -> Deps {
-        Deps::new(Arc::new(SystemClock), Arc::new(SystemRandom))
+        Deps::new(Arc::new(SystemClock), Arc::new(SystemRandom)).with_settings(self.settings)
     }
 
     fn store(&self) -> Result<Arc<dyn Store>, StartError> {
@@ -171,6 +176,24 @@ pub fn gateway(source: &mut Source, deps: Deps) -> Opening<'_> {
         let client = client!(aws_sdk_apigateway, source.config, patience::API_GATEWAY);
         Ok(deps.with_gateway(Arc::new(ApiGateway::new(client, variable("AVAIN_USAGE_PLAN")?))))
     })
+}
+
+/// Notices by e-mail.
+#[must_use]
+pub fn notifier(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let client = client!(aws_sdk_sesv2, source.config, patience::SES);
+        Ok(deps.with_notifier(Arc::new(SesNotifier::new(client, variable("AVAIN_NOTICE_SENDER").ok()))))
+    })
+}
+
+/// Cognito verifies an attribute with an access token, which it gives after the second factor only.
+fn settings() -> Result<Settings, StartError> {
+    if variable("AVAIN_EMAIL_BEFORE_MFA").is_ok_and(|it| it != "false") {
+        return Err(StartError::EmailBeforeMfa);
+    }
+    let totp_first = variable("AVAIN_ENVIRONMENT").is_ok_and(|it| it == "production");
+    Ok(Settings { email_before_mfa: false, totp_first })
 }
 
 /// Real banks in production; elsewhere simulated ones, if the environment names any.

@@ -7,6 +7,8 @@ use std::time::Duration;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
+use avain_adapters_local::notices::OutboxNotifier;
+use avain_adapters_local::outbox::Outbox;
 use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
 use avain_api::Deps;
@@ -21,6 +23,7 @@ const BANK_WAIT: Duration = Duration::from_secs(25);
 /// An open data directory.
 pub struct Source {
     directory: DataDirectory,
+    outbox: Option<Arc<Outbox>>,
     pool: Option<Arc<UserPool>>,
 }
 
@@ -31,7 +34,7 @@ impl Source {
         Box::pin(async {
             let path = std::env::var_os("AVAIN_LOCAL").filter(|it| !it.is_empty()).ok_or(StartError::NoDirectory)?;
             let directory = DataDirectory::open(path.as_ref(), Arc::new(SystemClock), Arc::new(SystemRandom))?;
-            Ok(Self { directory, pool: None })
+            Ok(Self { directory, outbox: None, pool: None })
         })
     }
 
@@ -41,11 +44,20 @@ impl Source {
         Deps::new(Arc::new(SystemClock), Arc::new(SystemRandom))
     }
 
+    fn outbox(&mut self) -> Result<Arc<Outbox>, StartError> {
+        if let Some(outbox) = &self.outbox {
+            return Ok(Arc::clone(outbox));
+        }
+        let outbox = Arc::new(self.directory.outbox()?);
+        self.outbox = Some(Arc::clone(&outbox));
+        Ok(outbox)
+    }
+
     async fn pool(&mut self) -> Result<Arc<UserPool>, StartError> {
         if let Some(pool) = &self.pool {
             return Ok(Arc::clone(pool));
         }
-        let outbox = Arc::new(self.directory.outbox()?);
+        let outbox = self.outbox()?;
         let pool = Arc::new(self.directory.pool(outbox, PasswordCost::default()).await?);
         self.pool = Some(Arc::clone(&pool));
         Ok(pool)
@@ -98,4 +110,12 @@ pub fn banks(source: &mut Source, deps: Deps) -> Opening<'_> {
 #[must_use]
 pub fn gateway(_: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(ready(Ok(deps.with_gateway(Arc::new(NoGateway)))))
+}
+
+/// Notices go to the directory's outbox.
+pub fn notifier(source: &mut Source, deps: Deps) -> Opening<'_> {
+    Box::pin(async {
+        let outbox = source.outbox()?;
+        Ok(deps.with_notifier(Arc::new(OutboxNotifier::new(outbox, Arc::new(SystemClock)))))
+    })
 }

@@ -32,7 +32,7 @@ macro_rules! missing {
     )*};
 }
 
-missing!(store identity tokens service_keys sealer blobs banks gateway);
+missing!(store identity tokens service_keys sealer blobs banks gateway notifier);
 
 /// Not there.
 pub(crate) async fn answer_stack(_: &str, _: String) -> Result<(), Unavailable> {

@@ -114,23 +114,7 @@ fn name(email: &str, mode: &str) -> String {
     username(&Login { email: Email::parse(email).unwrap(), mode: Mode::parse(mode).unwrap() })
 }
 
-/// RFC 6238 with its defaults: HMAC-SHA-1, 30 seconds, six digits; the secret in base32.
+/// The code of now.
 fn totp(secret: &str) -> String {
-    let counter = u64::try_from(SystemClock.now().unix_timestamp()).unwrap() / 30;
-    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &base32(secret));
-    let mac = hmac::sign(&key, &counter.to_be_bytes());
-    let at = usize::from(mac.as_ref()[19] & 0xF);
-    let number = u32::from_be_bytes(mac.as_ref()[at..at + 4].try_into().unwrap()) & 0x7FFF_FFFF;
-    format!("{:06}", number % 1_000_000)
-}
-
-/// RFC 4648, whole groups of eight letters.
-fn base32(text: &str) -> Vec<u8> {
-    let digit = |letter: u8| match letter {
-        b'A'..=b'Z' => u64::from(letter - b'A'),
-        b'2'..=b'7' => u64::from(letter - b'2' + 26),
-        _ => panic!("no base32: {text}"),
-    };
-    let groups = text.as_bytes().chunks(8).map(|group| group.iter().fold(0, |sum, it| sum << 5 | digit(*it)));
-    groups.flat_map(|group| group.to_be_bytes()[3..].to_vec()).collect()
+    avain::story::totp(secret, SystemClock.now().unix_timestamp()).unwrap()
 }

@@ -25,6 +25,8 @@ pub(super) enum Condition {
     Partitions(Vec<&'static str>),
     /// `kms:EncryptionContext:kind`, and `service` with it.
     Kinds(Vec<&'static str>),
+    /// `ses:FromAddress`, the address that notices come from.
+    Sender,
 }
 
 /// The table's partitions (module docs of avain-adapters-aws's store).
@@ -66,6 +68,9 @@ const SERVICE_KEY: &str = "service-key";
 pub(super) const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
 pub(super) const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
 
+/// SES asks for the identity of the sender's address, or of its domain, whichever was verified: the condition names the address.
+const IDENTITIES: &str = "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*\"";
+
 /// A statement's resource at API Gateway.
 macro_rules! gateway {
     ($path:literal) => {
@@ -91,7 +96,14 @@ const STORE: Lines = &[
     ("VerifyEmail", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
     ("VerifyPhone", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT])]),
     ("Login", &[("PutItem", &[ATTEMPTS, AUDIT, CHALLENGE]), ("DeleteItem", &[ATTEMPTS])]),
-    ("LoginMFA", &[("PutItem", &[ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])]),
+    (
+        "LoginMFA",
+        &[("BatchGetItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])],
+    ),
+    ("SelectMFA", &[]),
+    ("VerifyTOTP", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("InitPasswordReset", &[("PutItem", &[ATTEMPTS])]),
+    ("PasswordReset", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, ATTEMPTS, AUDIT, CHALLENGE])]),
     ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("ListCerts", &[("Query", &[ACCOUNT]), ("GetItem", &[ACCOUNT])]),
     ("ConfigCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
@@ -202,7 +214,11 @@ const IDENTITY: Lines = &[
     ("VerifyEmail", &[]),
     ("VerifyPhone", &[("AdminGetUser", POOLS)]),
     ("Login", &[("AdminInitiateAuth", POOLS), ("AdminSetUserMFAPreference", ADMIN)]),
-    ("LoginMFA", &[("AdminRespondToAuthChallenge", ADMIN)]),
+    ("LoginMFA", &[("AdminRespondToAuthChallenge", ADMIN), ("AdminSetUserMFAPreference", ADMIN)]),
+    ("SelectMFA", &[("AdminRespondToAuthChallenge", ADMIN)]),
+    ("VerifyTOTP", &[]),
+    ("InitPasswordReset", &[]),
+    ("PasswordReset", &[("AdminUserGlobalSignOut", POOLS)]),
     ("Logout", &[("AdminUserGlobalSignOut", POOLS)]),
 ];
 
@@ -278,6 +294,13 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
     if needs(Need::Gateway) {
         grants.extend([("GET", gateway!("usageplans")), ("POST", gateway!("apikeys"))].map(at_gateway));
     }
+    if needs(Need::Notifier) {
+        grants.push(Grant {
+            action: "ses:SendEmail".to_owned(),
+            resources: vec![IDENTITIES],
+            condition: Some(Condition::Sender),
+        });
+    }
     if let Started::By(Starts::Schedule(_)) = row.started {
         // Lambda leaves there, in the function's name, what the function did not do.
         let queue = vec!["!GetAtt Undelivered.Arn"];
@@ -324,6 +347,7 @@ pub(super) fn variables(row: &Row) -> Vec<Variable> {
         ),
         // Its name: the plan has no id yet when the function is made.
         (&[Need::Gateway], &[("AVAIN_USAGE_PLAN", "!Ref AWS::StackName")]),
+        (&[Need::Notifier], &[("AVAIN_NOTICE_SENDER", "!If [HasNoticeSender, !Ref NoticeSender, !Ref AWS::NoValue]")]),
         (
             &[Need::Banks],
             &[
@@ -333,7 +357,9 @@ pub(super) fn variables(row: &Row) -> Vec<Variable> {
             ],
         ),
     ];
-    all.iter().filter(|(of, _)| needs(of)).flat_map(|(_, variables)| variables.iter().copied()).collect()
+    let by_needs = all.iter().filter(|(of, _)| needs(of)).flat_map(|(_, variables)| variables.iter().copied());
+    // Which factor a login asks for follows the environment.
+    by_needs.chain((row.name == "VerifyTOTP").then_some(("AVAIN_ENVIRONMENT", "!Ref Environment"))).collect()
 }
 
 /// The function's lines of a table.
@@ -356,9 +382,13 @@ pub(super) fn partition(key: &Key) -> &'static str {
     match key {
         Key::Organisation(_) => ORGANISATION,
         Key::ApiKey(_) => API_KEY,
-        Key::Account(_) | Key::Mode(_) | Key::Certificate(..) | Key::Share(..) | Key::Retired(..) | Key::PgpKey(..) => {
-            ACCOUNT
-        }
+        Key::Account(_)
+        | Key::Mode(_)
+        | Key::Certificate(..)
+        | Key::Share(..)
+        | Key::Retired(..)
+        | Key::PgpKey(..)
+        | Key::RecoveryCodes(_) => ACCOUNT,
         Key::SealedKey(id) if id.organisation.0 == "service" => SERVICE,
         Key::SealedKey(id) => {
             let hyphens: Vec<usize> = id.organisation.0.match_indices('-').map(|(at, _)| at).collect();

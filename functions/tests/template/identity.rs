@@ -25,8 +25,20 @@ use super::grants::{ADMIN, Grant, POOLS};
 use super::reached::Recording;
 
 /// The steps of the port that an operation takes, by their names.
-const STEPS: [&str; 7] =
-    ["sign_up", "confirm_phone", "sign_in", "answer_factor", "choose_factor", "verify_email", "sign_out"];
+const STEPS: [&str; 10] = [
+    "sign_up",
+    "confirm_phone",
+    "sign_in",
+    "answer_factor",
+    "choose_factor",
+    "drop_authenticator",
+    "begin_reset",
+    "reset",
+    "verify_email",
+    "sign_out",
+];
+/// Steps that carry an access token, which nobody signs; without a valid one no call is made.
+const WITH_TOKEN: [&str; 3] = ["begin_totp", "confirm_totp", "prefer_factor"];
 /// What every operation with the pools does at its start.
 const START: &str = "the start";
 
@@ -113,6 +125,12 @@ async fn take(step: &str, mode: Mode, cognito: &Arc<Mutex<Cognito>>) {
                 _ => {}
             }
         }
+        "drop_authenticator" => {
+            drop(identity.drop_authenticator(&login, &format!("t.{}", "s".repeat(40))).await);
+        }
+        "begin_reset" => drop(identity.begin_reset(&login).await),
+        "reset" => drop(identity.reset(&login, code, &password).await),
+        token if WITH_TOKEN.contains(&token) => {}
         "verify_email" => drop(identity.verify_email(&login, "token", code).await),
         "sign_out" => drop(identity.sign_out(&login).await),
         other => panic!("{other} is none of {STEPS:?}, in {mode:?}"),
@@ -276,6 +294,21 @@ impl Identity for Recording<Arc<UserPool>> {
     ) -> Result<(), IdentityError> {
         self.recorder.step("prefer_factor");
         self.inner.prefer_factor(login, access_token, preferred).await
+    }
+
+    async fn drop_authenticator(&self, login: &Login, session: &str) -> Result<(), IdentityError> {
+        self.recorder.step("drop_authenticator");
+        self.inner.drop_authenticator(login, session).await
+    }
+
+    async fn begin_reset(&self, login: &Login) -> Result<(), IdentityError> {
+        self.recorder.step("begin_reset");
+        self.inner.begin_reset(login).await
+    }
+
+    async fn reset(&self, login: &Login, code: &str, new_password: &Password) -> Result<(), IdentityError> {
+        self.recorder.step("reset");
+        self.inner.reset(login, code, new_password).await
     }
 
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {

@@ -177,7 +177,7 @@ async fn certificates(owner: &Story<'_>, admin: &Credentials, other: &Story<'_>,
 fn allowed(grants: &[grants::Grant]) -> BTreeSet<String> {
     let each = grants.iter().filter_map(|grant| match &grant.condition {
         Some(Condition::Partitions(on) | Condition::Kinds(on)) => Some((grant, on)),
-        None => None,
+        Some(Condition::Sender) | None => None,
     });
     each.flat_map(|(grant, on)| on.iter().map(|on| format!("{} {on}", grant.action))).collect()
 }

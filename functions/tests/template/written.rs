@@ -93,6 +93,10 @@ fn statement(grant: &Grant) -> String {
                 kinds.join(", ")
             );
         }
+        Some(Condition::Sender) => {
+            text +=
+                "\n                Condition:\n                  StringEquals: {ses:FromAddress: !Ref NoticeSender}";
+        }
     }
     text
 }

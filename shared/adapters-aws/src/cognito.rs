@@ -265,6 +265,61 @@ impl Identity for CognitoIdentity {
         Ok(())
     }
 
+    /// Cognito looks at a session only to answer it, so its shape is all that is checked: what is turned off here, a recovery
+    /// code has paid for, and nobody is let in by it (decision 0012).
+    async fn drop_authenticator(&self, login: &Login, session: &str) -> Result<(), IdentityError> {
+        session_of(login, session).ok_or(IdentityError::NoSession)?;
+        let user = self.user(login);
+        let sms = SmsMfaSettingsType::builder().enabled(true).preferred_mfa(true);
+        let totp = SoftwareTokenMfaSettingsType::builder().enabled(false).preferred_mfa(false);
+        let request = self
+            .client
+            .admin_set_user_mfa_preference()
+            .user_pool_id(user.pool.id())
+            .username(&user.name)
+            .sms_mfa_settings(sms.build())
+            .software_token_mfa_settings(totp.build());
+        match request.send().await.map_err(|error| Refusal::of(Call::AdminSetUserMFAPreference, &error)) {
+            Err(Refusal::NoUser) => Err(IdentityError::NoSession),
+            outcome => Ok(outcome.map(drop)?),
+        }
+    }
+
+    /// Nothing is sent to a user whose address is not verified, and Cognito's own limit for one user is kept to in silence.
+    async fn begin_reset(&self, login: &Login) -> Result<(), IdentityError> {
+        let user = self.user(login);
+        let request = self
+            .client
+            .forgot_password()
+            .client_id(user.pool.client_id())
+            .secret_hash(&user.secret_hash)
+            .username(&user.name);
+        match request.send().await.map_err(|error| Refusal::of(Call::ForgotPassword, &error)) {
+            Ok(_) | Err(Refusal::NoUser) => Ok(()),
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    async fn reset(&self, login: &Login, code: &str, new_password: &Password) -> Result<(), IdentityError> {
+        check_shape(code)?;
+        let user = self.user(login);
+        let request = self
+            .client
+            .confirm_forgot_password()
+            .client_id(user.pool.client_id())
+            .secret_hash(&user.secret_hash)
+            .username(&user.name)
+            .confirmation_code(code)
+            .password(new_password.expose());
+        request
+            .customize()
+            .config_override(not_twice())
+            .send()
+            .await
+            .map_err(|error| Refusal::of(Call::ConfirmForgotPassword, &error))?;
+        Ok(())
+    }
+
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
         self.check_token(login, access_token).await?;
         check_shape(code)?;

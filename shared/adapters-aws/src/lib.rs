@@ -8,12 +8,21 @@ pub mod cognito;
 pub mod gateway;
 #[cfg(feature = "kms")]
 pub mod kms;
-#[cfg(any(feature = "apigateway", feature = "cognito", feature = "dynamodb", feature = "kms", feature = "s3"))]
+#[cfg(any(
+    feature = "apigateway",
+    feature = "cognito",
+    feature = "dynamodb",
+    feature = "kms",
+    feature = "s3",
+    feature = "ses"
+))]
 pub mod patience;
 #[cfg(feature = "s3")]
 pub mod s3;
-#[cfg(any(feature = "apigateway", feature = "cognito", feature = "kms", feature = "s3"))]
+#[cfg(any(feature = "apigateway", feature = "cognito", feature = "kms", feature = "s3", feature = "ses"))]
 mod sdk;
+#[cfg(feature = "ses")]
+pub mod ses;
 #[cfg(feature = "stack")]
 pub mod stack;
 #[cfg(feature = "dynamodb")]

@@ -8,6 +8,7 @@
 //! | DynamoDB, KMS | 1.2 s | 2 s | they answer in milliseconds; a sandbox's first connection takes some tenths of a second |
 //! | Cognito | 3 s | 3.5 s | it sends SMS and e-mail before it answers |
 //! | API Gateway | 2 s | 2 s | management calls, which are slow and are not done twice |
+//! | SES | 2 s | 3 s | what it sends is told after the deed, and the caller waits |
 //! | S3 | 3 s | 4 s | a file of 5 MB goes with the try |
 //!
 //! An operation ends with the first call that fails. So while one service is silent, it answers after what it usually takes
@@ -57,6 +58,8 @@ pub const KMS: Patience = Patience::milliseconds(1200, 2000);
 pub const COGNITO: Patience = Patience::milliseconds(3000, 3500);
 /// With API Gateway.
 pub const API_GATEWAY: Patience = Patience::milliseconds(2000, 2000);
+/// With SES.
+pub const SES: Patience = Patience::milliseconds(2000, 3000);
 /// With S3. Of an answer's body that stops coming the SDK's own protection takes care, after 5 s.
 pub const S3: Patience = Patience::milliseconds(3000, 4000);
 

@@ -36,6 +36,8 @@ const PHONE: &str = "+358401234567";
 const PASSWORD: &str = "Correct-Horse-Battery-9";
 /// ministack's only code for a phone.
 const CODE: &str = "123456";
+/// Its only one for another password.
+const RESET_CODE: &str = "654321";
 
 /// So much later than now.
 struct Later(Duration);
@@ -205,6 +207,10 @@ impl suite::Pool for Suite {
         CODE.to_owned()
     }
 
+    fn reset_code(&self, _: &Login) -> String {
+        RESET_CODE.to_owned()
+    }
+
     /// Past the adapter, which gives no tokens without a second factor.
     async fn ready(&self, login: &Login) -> String {
         self.world.set_email_verified(login).await;
@@ -230,6 +236,8 @@ async fn the_suite_of_authenticators() {
     suite::an_authenticator_is_a_second_factor(&pool).await;
     suite::an_authenticator_is_replaced_when_the_new_one_is_confirmed(&pool).await;
     suite::an_authenticator_is_an_admins_own(&pool).await;
+    suite::an_authenticator_is_turned_off(&pool).await;
+    suite::a_password_is_reset_with_its_code(&pool).await;
 }
 
 /// ministack gives tokens although the pool requires a second factor and SMS is on for the user.

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod embedded;
 pub mod error;
 pub mod gateway;
+pub mod notices;
 pub mod outbox;
 pub mod pool;
 pub mod random;

@@ -1,4 +1,4 @@
-//! Where the one-machine user pool sends its codes: a file that the operator reads, instead of SMS and e-mail.
+//! Where one machine sends codes and notices: a file that the operator reads, instead of SMS and e-mail.
 
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions, Permissions};
@@ -19,7 +19,7 @@ use crate::files;
 /// How many messages are remembered where that is asked for.
 const RECENT: usize = 256;
 
-/// What a code is for.
+/// What a code is for, or that it is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CodeKind {
     /// Verifies the phone number after registration.
@@ -30,6 +30,8 @@ pub enum CodeKind {
     Mfa,
     /// Sets a new password.
     Reset,
+    /// No code: a notice of what has happened.
+    Notice,
 }
 
 impl CodeKind {
@@ -41,17 +43,19 @@ impl CodeKind {
             Self::Email => "email",
             Self::Mfa => "mfa",
             Self::Reset => "reset",
+            Self::Notice => "notice",
         }
     }
 
     /// From its name in the outbox.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::Phone, Self::Email, Self::Mfa, Self::Reset].into_iter().find(|kind| kind.as_str() == text)
+        let kinds = [Self::Phone, Self::Email, Self::Mfa, Self::Reset, Self::Notice];
+        kinds.into_iter().find(|kind| kind.as_str() == text)
     }
 }
 
-/// One code on its way. It is a secret: no Debug.
+/// One code, or notice, on its way. It is a secret: no Debug.
 #[derive(Clone)]
 pub struct Message {
     /// When it was sent.
@@ -62,7 +66,7 @@ pub struct Message {
     pub login: Login,
     /// Phone number or e-mail address.
     pub to: String,
-    /// Six digits.
+    /// Six digits; a notice's text.
     pub code: Zeroizing<String>,
 }
 
@@ -77,7 +81,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Appends to the file at this path, mode 0600: for each message one JSON line `{"at", "kind", "email", "mode", "to",
-    /// "code"}`, synced before the call that sent it answers.
+    /// "code"}` (a notice has `text` in place of `code`), synced before the call that sent it answers.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let open = || {
             let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
@@ -142,13 +146,14 @@ impl Outbox {
 fn line(message: &Message) -> Result<Zeroizing<String>, Unavailable> {
     let at =
         message.at.format(&Rfc3339).map_err(|error| Unavailable(format!("the clock's time has no text: {error}")))?;
+    let content = if message.kind == CodeKind::Notice { "text" } else { "code" };
     let json = serde_json::json!({
         "at": at,
         "kind": message.kind.as_str(),
         "email": message.login.email.as_str(),
         "mode": message.login.mode.as_str(),
         "to": message.to,
-        "code": message.code.as_str(),
+        content: message.code.as_str(),
     });
     Ok(Zeroizing::new(format!("{json}\n")))
 }

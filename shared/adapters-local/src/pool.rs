@@ -69,6 +69,7 @@ pub struct UserPool {
     codes: CodeKey,
     totp: TotpKey,
     tokens: PoolTokens,
+    email_before_mfa: bool,
 }
 
 /// Re-wraps the keys of the pool in this store under the vault's current root key, if there are any; what became of each.
@@ -103,7 +104,20 @@ impl UserPool {
             codes: CodeKey::new(codes.expose()),
             totp: TotpKey::new(totp.expose())?,
             tokens: PoolTokens::new(signing.expose(), parts.issuer)?,
+            email_before_mfa: false,
         })
+    }
+
+    /// Whether an admin's e-mail address is verified before the second factor is asked for (decision 0013).
+    #[must_use]
+    pub fn with_email_before_mfa(self, email_before_mfa: bool) -> Self {
+        Self { email_before_mfa, ..self }
+    }
+
+    /// How many passwords were hashed, to keep or to compare: the work that must be the same for everybody (R20).
+    #[must_use]
+    pub fn passwords_hashed(&self) -> u64 {
+        self.passwords.computed()
     }
 
     /// Checks this pool's tokens and publishes its key.
@@ -169,7 +183,7 @@ impl UserPool {
                 session,
             }),
             Next::VerifyEmail(message, user) => {
-                let access_token = self.tokens.access_token(&user, now, &*self.random)?;
+                let access_token = self.tokens.address_token(&user, now, &*self.random)?;
                 self.send(message).await?;
                 Ok(SignIn::VerifyEmail { access_token })
             }
@@ -261,6 +275,9 @@ impl Identity for UserPool {
                     .ok_or(IdentityError::WrongCredentials)?;
                 Ok::<_, IdentityError>(match login.mode {
                     _ if !user.phone_verified => Next::VerifyPhone(self.phone_code(user, login, now)),
+                    Mode::Admin if self.email_before_mfa && !user.email_verified => {
+                        self.after_factors(user, login, now)
+                    }
                     Mode::Admin => self.second_factor(user, login, now),
                     Mode::Data => self.after_factors(user, login, now),
                 })
@@ -342,6 +359,52 @@ impl Identity for UserPool {
         .await?
     }
 
+    async fn drop_authenticator(&self, login: &Login, session: &str) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        self.change(login, |slot| {
+            let user = slot.as_mut().filter(|_| login.mode == Mode::Admin).ok_or(IdentityError::NoSession)?;
+            Self::drop_factor(user, session, now)
+        })
+        .await?
+    }
+
+    async fn begin_reset(&self, login: &Login) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let message = self
+            .change(login, |slot| {
+                let user = slot.as_mut().filter(|user| user.phone_verified && user.email_verified)?;
+                let (code, text) = self.codes.issue(CodeKind::Reset, login, now, &*self.random);
+                user.reset_code = Some(code);
+                Some(Message {
+                    at: now,
+                    kind: CodeKind::Reset,
+                    login: login.clone(),
+                    to: user.email.clone(),
+                    code: text,
+                })
+            })
+            .await?;
+        match message {
+            Some(message) => Ok(self.send(message).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// The hash is made first, whatever the code is: an unknown user costs what a known one costs.
+    async fn reset(&self, login: &Login, code: &str, new_password: &Password) -> Result<(), IdentityError> {
+        let now = self.clock.now();
+        let hash = self.passwords.hash(new_password, &*self.random).await?;
+        self.change(login, |slot| {
+            let user = slot.as_mut().ok_or(IdentityError::WrongCode)?;
+            self.codes.spend_in_silence(&mut user.reset_code, CodeKind::Reset, login, code, now)?;
+            user.password.clone_from(&hash);
+            user.tokens_valid_from = Some(now.unix_timestamp() + 1);
+            user.waiting = None;
+            Ok(())
+        })
+        .await?
+    }
+
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
         let now = self.clock.now();
         let token = self.token_of(login, access_token, now)?;
@@ -384,7 +447,8 @@ fn with_factors<'u>(
     login: &Login,
     token: &AccessToken,
 ) -> Result<&'u mut User, IdentityError> {
-    let user = slot.as_mut().filter(|user| login.mode == Mode::Admin && user.accepts(token));
+    let user = slot.as_mut();
+    let user = user.filter(|user| login.mode == Mode::Admin && !token.is_for_address() && user.accepts(token));
     user.ok_or(IdentityError::NoSession)
 }
 

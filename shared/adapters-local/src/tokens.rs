@@ -83,6 +83,19 @@ pub(crate) struct AccessToken {
     exp: i64,
     jti: String,
     pub(crate) username: String,
+    /// `email` where it verifies the address and does nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
+}
+
+/// The scope of a token for the address.
+const ADDRESS: &str = "email";
+
+impl AccessToken {
+    /// Whether it verifies the address and does nothing else.
+    pub(crate) fn is_for_address(&self) -> bool {
+        self.scope.as_deref() == Some(ADDRESS)
+    }
 }
 
 impl PoolTokens {
@@ -146,6 +159,26 @@ impl PoolTokens {
         now: OffsetDateTime,
         random: &dyn Random,
     ) -> Result<String, Unavailable> {
+        self.scoped(user, now, random, None)
+    }
+
+    /// An access token that verifies the user's address only: it may be given before the second factor.
+    pub(crate) fn address_token(
+        &self,
+        user: &User,
+        now: OffsetDateTime,
+        random: &dyn Random,
+    ) -> Result<String, Unavailable> {
+        self.scoped(user, now, random, Some(ADDRESS.to_owned()))
+    }
+
+    fn scoped(
+        &self,
+        user: &User,
+        now: OffsetDateTime,
+        random: &dyn Random,
+        scope: Option<String>,
+    ) -> Result<String, Unavailable> {
         let now = user.issue_second(now);
         self.sign(&AccessToken {
             sub: user.sub.clone(),
@@ -157,6 +190,7 @@ impl PoolTokens {
             exp: now + i64::from(LIFE),
             jti: uuid(random),
             username: username(&user.login()?),
+            scope,
         })
     }
 

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::OnceLock;
 
 use avain_domain::names::{Email, Login, Mode, OrganisationId};
+use avain_domain::notices::Notice;
 use avain_domain::session::{Caller, Modes, Visitor};
 use avain_domain::{Context, Failure};
 use base64::Engine;
@@ -14,6 +15,7 @@ use http::Request;
 use serde_json::{Map, Value};
 
 use crate::deps::Deps;
+use crate::metrics;
 use crate::path;
 
 /// A running operation: the answer's body, or why there is none.
@@ -129,6 +131,15 @@ impl<'a> Call<'a> {
         others.filter_map(|(_, raw)| path::percent_decode(raw)).collect::<Vec<_>>().join("/")
     }
 
+    /// Tells a login what has happened to it. What cannot be told has happened all the same: the log says so.
+    pub(crate) async fn notify(&self, login: &Login, notice: Notice) -> Result<(), Failure> {
+        if let Err(cause) = self.deps.notifier()?.notify(login, notice).await {
+            tracing::warn!(request_id = self.request_id, %cause, "notice not sent");
+            metrics::notice_not_sent();
+        }
+        Ok(())
+    }
+
     /// The caller, admitted by its account's records.
     pub async fn caller(&self) -> Result<Caller, Failure> {
         self.visitor().await?.enter(self.deps.store()?).await
@@ -172,6 +183,18 @@ impl Body {
         match self.optional(name)? {
             Some(text) => Ok(Some(text)),
             None => self.optional(alias),
+        }
+    }
+
+    /// A yes or no, also as a text; no where it is absent, null or empty.
+    pub fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.0.get(name) {
+            Some(Value::Bool(flag)) => Ok(*flag),
+            _ => match self.optional(name)? {
+                None | Some("false") => Ok(false),
+                Some("true") => Ok(true),
+                Some(_) => Err(Failure::Invalid(name.to_owned())),
+            },
         }
     }
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use avain_domain::Failure;
-use avain_domain::ports::{BankChannel, Blobs, Clock, Gateway, Identity, Random, Store, Tokens};
+use avain_domain::ports::{BankChannel, Blobs, Clock, Gateway, Identity, Notifier, Random, Store, Tokens};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
+use avain_domain::{Failure, Settings};
 
 /// What an operation needs besides time and randomness; also what its role may use when deployed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub enum Need {
     Banks,
     /// The API keys that are let in.
     Gateway,
+    /// E-mail to people.
+    Notifier,
 }
 
 /// The ports. One that is not needed is not there.
@@ -33,6 +35,7 @@ pub enum Need {
 pub struct Deps {
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
+    settings: Settings,
     store: Option<Arc<dyn Store>>,
     identity: Option<Arc<dyn Identity>>,
     tokens: Option<Arc<dyn Tokens>>,
@@ -41,6 +44,7 @@ pub struct Deps {
     blobs: Option<Arc<dyn Blobs>>,
     banks: Option<Arc<dyn BankChannel>>,
     gateway: Option<Arc<dyn Gateway>>,
+    notifier: Option<Arc<dyn Notifier>>,
 }
 
 /// A builder method and the accessor for each port.
@@ -50,7 +54,7 @@ macro_rules! ports {
             /// Time and randomness, and nothing else yet.
             #[must_use]
             pub fn new(clock: Arc<dyn Clock>, random: Arc<dyn Random>) -> Self {
-                Self { clock, random, $($port: None),* }
+                Self { clock, random, settings: Settings::default(), $($port: None),* }
             }
 
             /// Which needs are met.
@@ -84,6 +88,7 @@ ports! {
     blobs, with_blobs: dyn Blobs, Blobs;
     banks, with_banks: dyn BankChannel, Banks;
     gateway, with_gateway: dyn Gateway, Gateway;
+    notifier, with_notifier: dyn Notifier, Notifier;
 }
 
 impl Deps {
@@ -91,6 +96,18 @@ impl Deps {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// With the deployment's settings.
+    #[must_use]
+    pub fn with_settings(self, settings: Settings) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// The deployment's settings.
+    #[must_use]
+    pub fn settings(&self) -> Settings {
+        self.settings
     }
 
     /// Randomness.

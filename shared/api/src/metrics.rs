@@ -42,6 +42,7 @@ pub const DIMENSIONS: [Dimension; 3] = [
             ("VaultFailed", COUNT),
             ("BankFailed", COUNT),
             ("Lockouts", COUNT),
+            ("NoticesNotSent", COUNT),
             ("CertificateDaysLeft", NONE),
             ("CertificatesExpiring", COUNT),
             ("CertificatesExpired", COUNT),
@@ -91,6 +92,11 @@ pub(crate) fn measure(operation: &Operation, path: &str, latency: Duration, outc
 /// One event for a function that did not start because the vault did not open the service's keys.
 pub fn vault_failed_at_start() {
     tracing::info!(target: TARGET, VaultFailed = 1_u8, "measured");
+}
+
+/// One event for a notice that nobody gets.
+pub(crate) fn notice_not_sent() {
+    tracing::info!(target: TARGET, NoticesNotSent = 1_u8, "measured");
 }
 
 /// One event for each bank whose certificates were looked at.

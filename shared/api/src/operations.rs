@@ -91,6 +91,30 @@ pub const VERIFY_PHONE: Operation = Operation {
     run: account::verify_phone,
 };
 
+/// InitPasswordReset.
+pub const INIT_PASSWORD_RESET: Operation = Operation {
+    name: "InitPasswordReset",
+    function: "account/init_password_reset",
+    method: Method::GET,
+    path: "/v2/account/{Email}/{Mode}/password",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity],
+    run: account::init_password_reset,
+};
+
+/// PasswordReset.
+pub const PASSWORD_RESET: Operation = Operation {
+    name: "PasswordReset",
+    function: "account/password_reset",
+    method: Method::POST,
+    path: "/v2/account/{Email}/{Mode}/password",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity, Need::ServiceKeys, Need::Notifier],
+    run: account::password_reset,
+};
+
 /// InitLogin.
 pub const INIT_LOGIN: Operation = Operation {
     name: "InitLogin",
@@ -123,8 +147,33 @@ pub const LOGIN_MFA: Operation = Operation {
     path: "/v2/session/{Email}/{Mode}/mfacode",
     access: Access::Anyone,
     success: 200,
-    needs: &[Need::Store, Need::Identity],
+    needs: &[Need::Store, Need::Identity, Need::Notifier],
     run: session::login_mfa,
+};
+
+/// SelectMFA.
+pub const SELECT_MFA: Operation = Operation {
+    name: "SelectMFA",
+    function: "session/select_mfa",
+    method: Method::PUT,
+    path: "/v2/session/{Email}/{Mode}/selectmfa",
+    access: Access::Anyone,
+    success: 200,
+    // The store for the trail of refusals only.
+    needs: &[Need::Store, Need::Identity],
+    run: session::select_mfa,
+};
+
+/// VerifyTOTP.
+pub const VERIFY_TOTP: Operation = Operation {
+    name: "VerifyTOTP",
+    function: "session/verify_totp",
+    method: Method::PUT,
+    path: "/v2/session/{Email}/{Mode}/verifytotp",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[Need::Store, Need::Identity],
+    run: session::verify_totp,
 };
 
 /// Logout.
@@ -367,14 +416,18 @@ pub const LIST_AUDIT_EVENTS: Operation = Operation {
     run: audit::list,
 };
 
-pub static ALL: [&Operation; 32] = [
+pub static ALL: [&Operation; 36] = [
     &INIT_REGISTER,
     &REGISTER,
     &VERIFY_EMAIL,
     &VERIFY_PHONE,
+    &INIT_PASSWORD_RESET,
+    &PASSWORD_RESET,
     &INIT_LOGIN,
     &LOGIN,
     &LOGIN_MFA,
+    &SELECT_MFA,
+    &VERIFY_TOTP,
     &LOGOUT,
     &LIST_CERTS,
     &CONFIG_CERTS,

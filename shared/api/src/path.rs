@@ -42,6 +42,17 @@ pub fn names(template: &'static str) -> impl Iterator<Item = &'static str> {
     segments(template).filter_map(parameter_name)
 }
 
+/// All but unreserved characters (RFC 3986, 2.3) as `%XX`.
+#[must_use]
+pub fn percent_encode(text: &str) -> String {
+    text.bytes()
+        .map(|byte| match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect()
+}
+
 /// How many segments of a template are literal: where two templates fit a path, the one with more is meant.
 #[must_use]
 pub fn literals(template: &str) -> usize {

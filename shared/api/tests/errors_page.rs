@@ -35,6 +35,10 @@ fn conditions() -> Vec<(&'static str, Failure)> {
         ("wrong code (a try is spent)", Failure::WrongCode),
         ("the code is over ten minutes old or was tried five times", Failure::CodeExpired),
         ("the second factor's session was used, has expired, or is another login's", Failure::NoSession),
+        (
+            "the authenticator is confirmed, but logins do not ask for it yet: set it up again",
+            Failure::NotPreferred(String::new()),
+        ),
         ("no token, or one that is expired, revoked or not ours", Failure::Unauthorized),
         ("x-api-key is absent, unknown or another organisation's", Failure::InvalidApiKey),
         (

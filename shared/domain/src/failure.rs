@@ -35,6 +35,10 @@ pub enum Failure {
     /// Caller: the second factor's session is not good any more.
     #[error("no such session")]
     NoSession,
+    /// Ours: the authenticator is confirmed, but logins do not ask for it: the user pool did not take that. Setting it up again
+    /// mends it. Holds why, for the log.
+    #[error("the authenticator is not preferred: {0}")]
+    NotPreferred(String),
     /// Caller: no token, or one that is not good any more.
     #[error("unauthorized")]
     Unauthorized,

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod audit;
+pub mod authenticator;
 pub mod certificates;
 pub mod challenge;
 pub mod failure;
@@ -12,20 +13,25 @@ pub mod keys;
 pub mod lockout;
 pub mod members;
 pub mod names;
+pub mod notices;
 pub mod organisations;
 pub mod pem;
 pub mod pgp;
 pub mod ports;
 pub mod records;
+pub mod recovery;
+pub mod reset;
 pub mod rewrap;
 pub mod seal;
 pub mod secret;
 pub mod service_keys;
 pub mod session;
+pub mod settings;
 pub mod usage;
 pub mod watch;
 
 pub use failure::Failure;
+pub use settings::Settings;
 
 use ports::{Clock, Random};
 

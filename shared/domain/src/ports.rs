@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use time::OffsetDateTime;
 
 use crate::names::{Bank, Email, Login, OrganisationId};
+use crate::notices::Notice;
 use crate::records::{Key, KeyKind, Shelf, Stored, Stretch, Write};
 use crate::secret::{Password, Secret};
 
@@ -252,6 +253,15 @@ pub trait Identity: Send + Sync {
         access_token: &str,
         preferred: Option<Factor>,
     ) -> Result<(), IdentityError>;
+    /// Turns the authenticator of a login off, whose second factor the session is of; SMS stays. The session is of no more use,
+    /// and nobody is let in by it. Again, it does nothing. A pool that cannot look at a session checks its shape only.
+    async fn drop_authenticator(&self, login: &Login, session: &str) -> Result<(), IdentityError>;
+    /// Sends a code for a new password to the verified e-mail address; the one sent before is good no more. Where there is
+    /// no such user, or nothing of it is verified, nothing is sent, and the answer is the same.
+    async fn begin_reset(&self, login: &Login) -> Result<(), IdentityError>;
+    /// Sets another password with that code. Second factors stay as they are. Whoever has not the code learns nothing:
+    /// [`IdentityError::WrongCode`], whether or not there is a code or a user.
+    async fn reset(&self, login: &Login, code: &str, new_password: &Password) -> Result<(), IdentityError>;
     /// Verifies the e-mail address; the access token must be this login's.
     async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError>;
     /// Ends all sessions of the login.
@@ -439,4 +449,11 @@ pub trait Gateway: Send + Sync {
     /// Lets calls with this key in (20 to 128 characters, never given here before). After a failure the key may be known
     /// and of no use: it is not tried again.
     async fn admit(&self, organisation: &OrganisationId, api_key: &str) -> Result<(), Unavailable>;
+}
+
+/// Tells people by e-mail what has happened to their account.
+#[async_trait]
+pub trait Notifier: Send + Sync {
+    /// Sends a notice to the login's address.
+    async fn notify(&self, login: &Login, notice: Notice) -> Result<(), Unavailable>;
 }

@@ -25,6 +25,8 @@ pub enum Key {
     Retired(Email, Bank, String),
     /// A [`PgpKey`] by its fingerprint, upper-case hex; in the account's partition.
     PgpKey(Email, String),
+    /// The [`RecoveryCodes`] of a login; in the account's partition.
+    RecoveryCodes(Login),
     /// A [`SealedKey`] by its id; in a partition of its own, which a role can be kept from.
     SealedKey(KeyId),
     /// A [`SpentChallenge`] by the challenge's id.
@@ -142,6 +144,7 @@ pub enum Record {
     Share(Share),
     Retired(RetiredCertificate),
     PgpKey(PgpKey),
+    RecoveryCodes(RecoveryCodes),
     SealedKey(SealedKey),
     SpentChallenge(SpentChallenge),
     Attempts(Attempts),
@@ -491,6 +494,17 @@ pub struct PgpKey {
     pub created: OffsetDateTime,
 }
 
+/// The recovery codes of a login that has set up an authenticator, as far as they are not used. Another set-up replaces them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveryCodes {
+    /// Whose.
+    pub login: Login,
+    /// SHA-256 of each, lower-case hex: a code is 140 random bits, which nobody finds by trying.
+    pub hashes: Vec<String>,
+    /// When they were made.
+    pub created: OffsetDateTime,
+}
+
 /// Names a sealed private key; all of it is the associated data of the seal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyId {
@@ -836,6 +850,7 @@ impl Record {
             Self::Share(it) => Key::Share(it.email.clone(), it.bank),
             Self::Retired(it) => Key::Retired(it.email.clone(), it.bank, it.mark.clone()),
             Self::PgpKey(it) => Key::PgpKey(it.email.clone(), it.fingerprint.clone()),
+            Self::RecoveryCodes(it) => Key::RecoveryCodes(it.login.clone()),
             Self::SealedKey(it) => Key::SealedKey(it.id.clone()),
             Self::SpentChallenge(it) => Key::SpentChallenge(it.id.clone()),
             Self::Attempts(it) => Key::Attempts(it.login.clone()),

@@ -1,6 +1,8 @@
 //! The service's own keys: the RSA key that clients encrypt passwords with, and the key of the challenges. Made once,
 //! sealed in the store, opened once per process.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::{KeySize, OAEP_SHA1_MGF1SHA1, OaepPrivateDecryptingKey, PrivateDecryptingKey};
@@ -19,6 +21,7 @@ pub struct ServiceKeys {
     page: hmac::Key,
     password: OaepPrivateDecryptingKey,
     password_public: Vec<u8>,
+    opened: AtomicU64,
 }
 
 impl ServiceKeys {
@@ -48,6 +51,7 @@ impl ServiceKeys {
             page: hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&challenge, b"key of page tokens").as_ref()),
             challenge,
             password_public: public.as_ref().to_vec(),
+            opened: AtomicU64::new(0),
             password: OaepPrivateDecryptingKey::new(password).map_err(|_| broken())?,
         })
     }
@@ -58,9 +62,16 @@ impl ServiceKeys {
         pem::encode("PUBLIC KEY", &self.password_public)
     }
 
+    /// How often a password was to be opened, whatever became of it: the work that must be the same for everybody (R20).
+    #[must_use]
+    pub fn passwords_opened(&self) -> u64 {
+        self.opened.load(Ordering::Relaxed)
+    }
+
     /// Opens `password||timestamp` (brief 2.1): RSA-OAEP with SHA-1, split at the last `||`. Whatever is wrong, the answer
     /// is the same `None`.
     pub(crate) fn open_password(&self, encrypted: &[u8]) -> Option<(Password, i64)> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
         let mut buffer = zeroize::Zeroizing::new(vec![0; self.password.min_output_size()]);
         let clear = self.password.decrypt(&OAEP_SHA1_MGF1SHA1, encrypted, &mut buffer, None).ok()?;
         let (password, timestamp) = std::str::from_utf8(clear).ok()?.rsplit_once("||")?;

@@ -6,10 +6,12 @@ use crate::challenge::{self, Challenge};
 use crate::lockout::{self, Attempt};
 use crate::names::{Bank, Email, Login, Mode, OrganisationId};
 use crate::organisations::api_key_hash;
-use crate::ports::{BankChannel, Claims, CommitError, Identity, IdentityError, SignIn, Store, TokenSet, Tokens};
+use crate::ports::{
+    BankChannel, Claims, CommitError, Factor, Identity, IdentityError, SignIn, Store, TokenSet, Tokens,
+};
 use crate::records::{
-    Account, Agreement, BankCertificate, Counter, Key, ModeRecord, PgpKey, Record, RetiredCertificate, Share,
-    SpentChallenge, Stored, Write,
+    Account, Agreement, BankCertificate, Counter, Key, ModeRecord, PgpKey, Record, RecoveryCodes, RetiredCertificate,
+    Share, SpentChallenge, Stored, Write,
 };
 use crate::secret::Password;
 use crate::service_keys::ServiceKeys;
@@ -34,7 +36,11 @@ pub async fn login(
     answer: ChallengeAnswer<'_>,
 ) -> Result<SignIn, Failure> {
     let (attempt, password) = open_answer(context, store, keys, &answer).await?;
-    let Some(password) = password else { return Err(attempt.failed()) };
+    if !attempt.challenge_good {
+        return Err(attempt.failed());
+    }
+    // To a good challenge, what does not decrypt costs what a wrong password costs (R18, R20): the pool is asked all the same.
+    let password = password.unwrap_or_else(|| nobodys_password(context));
     let step = match identity.sign_in(answer.login, &password).await {
         Ok(step) => step,
         Err(IdentityError::WrongCredentials) => return Err(attempt.failed()),
@@ -44,9 +50,21 @@ pub async fn login(
         // Of a user whose phone is not verified a pool may say so whatever the password was: such an attempt stays counted.
         SignIn::VerifyPhone => {}
         SignIn::SecondFactor { .. } | SignIn::ChooseFactor { .. } => attempt.take_back(store).await?,
+        // Verified before the second factor, which is still to come.
+        SignIn::VerifyEmail { .. } if answer.login.mode == Mode::Admin => attempt.take_back(store).await?,
         SignIn::VerifyEmail { .. } | SignIn::Done(_) => store.commit(passed(context, answer.login, &step)).await?,
     }
     Ok(step)
+}
+
+/// Chooses among several second factors: one call of the user pool. No code is looked at, so nothing is counted.
+pub async fn choose_factor(
+    identity: &dyn Identity,
+    login: &Login,
+    session: &str,
+    factor: Factor,
+) -> Result<SignIn, Failure> {
+    Ok(identity.choose_factor(login, session, factor).await?)
 }
 
 /// Answers the second factor: one store transaction, one call of the user pool. A wrong code counts as a failed attempt.
@@ -90,7 +108,7 @@ pub async fn logout(
 
 /// Tokens carry whole seconds, and one issued in this very second must die too. The user pool issues later ones of this
 /// second for the next.
-fn next_second(now: OffsetDateTime) -> OffsetDateTime {
+pub(crate) fn next_second(now: OffsetDateTime) -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(now.unix_timestamp() + 1).unwrap_or(now)
 }
 
@@ -112,8 +130,15 @@ pub(crate) async fn spend_challenge(
     }
 }
 
+/// Nobody has it, not even by chance: 256 random bits.
+fn nobodys_password(context: Context<'_>) -> Password {
+    let mut bytes = [0; 32];
+    context.random.fill(&mut bytes);
+    Password::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Spends the challenge, counts the attempt, and opens the password: `None` where anything was wrong with either.
-async fn open_answer(
+pub(crate) async fn open_answer(
     context: Context<'_>,
     store: &dyn Store,
     keys: &ServiceKeys,
@@ -122,7 +147,8 @@ async fn open_answer(
     let now = context.now();
     let challenge = challenge::check(now, keys, answer.login, answer.challenge);
     let attempt = lockout::begin(store, now, answer.login, challenge.as_ref()).await?;
-    let password = challenge.filter(|_| attempt.challenge_good).and_then(|it| decrypt(keys, &it, answer.encrypted?));
+    let encrypted = answer.encrypted.unwrap_or_default();
+    let password = challenge.filter(|_| attempt.challenge_good).and_then(|it| decrypt(keys, &it, encrypted));
     Ok((attempt, password))
 }
 
@@ -346,10 +372,11 @@ pub(crate) struct Holdings {
     pub(crate) shares: Vec<Stored<Share>>,
     pub(crate) retired: Vec<RetiredCertificate>,
     pub(crate) pgp_keys: Vec<Stored<PgpKey>>,
+    pub(crate) recovery_codes: Option<Stored<RecoveryCodes>>,
 }
 
 impl Holdings {
-    /// Of the modes, the one of this login.
+    /// Of the modes and the recovery codes, those of this login.
     pub(crate) fn of(records: Vec<Stored>, login: &Login) -> Self {
         let mut holdings = Self::default();
         for Stored { record, version } in records {
@@ -362,6 +389,9 @@ impl Holdings {
                 Record::Certificate(record) => holdings.certificates.push(Stored { record, version }),
                 Record::Share(record) => holdings.shares.push(Stored { record, version }),
                 Record::Retired(record) => holdings.retired.push(record),
+                Record::RecoveryCodes(record) if record.login == *login => {
+                    holdings.recovery_codes = Some(Stored { record, version });
+                }
                 Record::PgpKey(record) => holdings.pgp_keys.push(Stored { record, version }),
                 _ => {}
             }

@@ -10,8 +10,9 @@ use aws_smithy_runtime_api::client::result::SdkError;
 
 use self::Call::{
     AdminConfirmSignUp, AdminDeleteUser, AdminGetUser, AdminInitiateAuth, AdminRespondToAuthChallenge,
-    AdminUserGlobalSignOut, AssociateSoftwareToken, ConfirmSignUp, GetUserAttributeVerificationCode,
-    ResendConfirmationCode, SetUserMFAPreference, SignUp, VerifySoftwareToken, VerifyUserAttribute,
+    AdminSetUserMFAPreference, AdminUserGlobalSignOut, AssociateSoftwareToken, ConfirmForgotPassword, ConfirmSignUp,
+    ForgotPassword, GetUserAttributeVerificationCode, ResendConfirmationCode, SetUserMFAPreference, SignUp,
+    VerifySoftwareToken, VerifyUserAttribute,
 };
 use self::Meaning as M;
 use crate::sdk;
@@ -27,6 +28,7 @@ const ROWS: &[Row] = &[
         "CodeMismatchException",
         &[
             (ConfirmSignUp, M::WrongCode),
+            (ConfirmForgotPassword, M::WrongCode),
             (AdminRespondToAuthChallenge, M::WrongCode),
             (VerifyUserAttribute, M::WrongCode),
             (VerifySoftwareToken, M::WrongCode),
@@ -40,6 +42,8 @@ const ROWS: &[Row] = &[
         "ExpiredCodeException",
         &[
             (ConfirmSignUp, M::CodeExpired),
+            // Also of a user who asked for no code: it would tell that there is one.
+            (ConfirmForgotPassword, M::WrongCode),
             (AdminRespondToAuthChallenge, M::CodeExpired),
             (VerifyUserAttribute, M::CodeExpired),
         ],
@@ -50,7 +54,8 @@ const ROWS: &[Row] = &[
     ("InternalErrorException", &[], "Cognito failed"),
     ("InvalidEmailRoleAccessPolicyException", &[], "the pool may not send e-mail"),
     ("InvalidLambdaResponseException", &[], "the pool must have no triggers"),
-    ("InvalidParameterException", &[], "the settings of the pool or its client do not fit"),
+    // The user's address is not verified, where the client's PreventUserExistenceErrors does not hide it.
+    ("InvalidParameterException", &[(ForgotPassword, M::NoUser)], "the settings of the pool or its client do not fit"),
     ("InvalidPasswordException", &[], "the pool's password policy is stricter than the service's own check"),
     ("InvalidSmsRoleAccessPolicyException", &[], "the pool's SMS role may not publish"),
     ("InvalidSmsRoleTrustRelationshipException", &[], "the pool may not assume its SMS role"),
@@ -63,6 +68,9 @@ const ROWS: &[Row] = &[
             (ResendConfirmationCode, M::TooMany),
             (GetUserAttributeVerificationCode, M::TooMany),
             (VerifyUserAttribute, M::TooMany),
+            (ConfirmForgotPassword, M::TooMany),
+            // Told to nobody: an unknown user has no limit.
+            (ForgotPassword, M::NoUser),
         ],
         "a quota of Cognito for the account is used up",
     ),
@@ -73,6 +81,9 @@ const ROWS: &[Row] = &[
             // The user is confirmed already.
             (ConfirmSignUp, M::CodeExpired),
             (AdminConfirmSignUp, M::Confirmed),
+            // The user is disabled.
+            (ForgotPassword, M::NoUser),
+            (ConfirmForgotPassword, M::WrongCode),
             // A wrong password, an unknown or disabled user, and Cognito's own lock-out alike.
             (AdminInitiateAuth, M::WrongCredentials),
             (AdminRespondToAuthChallenge, M::NoSession),
@@ -89,7 +100,7 @@ const ROWS: &[Row] = &[
     ("PasswordResetRequiredException", &[], "an operator demanded a new password of this user; no operation sets one"),
     ("ResourceNotFoundException", &[], "there is no such pool or client"),
     ("SoftwareTokenMFANotFoundException", &[], "this user has no authenticator"),
-    ("TooManyFailedAttemptsException", &[(ConfirmSignUp, M::TooMany)], ""),
+    ("TooManyFailedAttemptsException", &[(ConfirmSignUp, M::TooMany), (ConfirmForgotPassword, M::TooMany)], ""),
     // The rate of all calls of a kind in the account and region: no user's doing. The client has tried again by then.
     ("TooManyRequestsException", &[], "Cognito throttled the call"),
     ("UnexpectedLambdaException", &[], "the pool must have no triggers"),
@@ -99,6 +110,7 @@ const ROWS: &[Row] = &[
         "UserNotConfirmedException",
         &[
             (AdminInitiateAuth, M::NotConfirmed),
+            (ConfirmForgotPassword, M::WrongCode),
             (AdminRespondToAuthChallenge, M::NoSession),
             (GetUserAttributeVerificationCode, M::NoSession),
             (VerifyUserAttribute, M::NoSession),
@@ -111,6 +123,9 @@ const ROWS: &[Row] = &[
         "UserNotFoundException",
         &[
             (ConfirmSignUp, M::CodeExpired),
+            (ForgotPassword, M::NoUser),
+            (ConfirmForgotPassword, M::WrongCode),
+            (AdminSetUserMFAPreference, M::NoUser),
             (ResendConfirmationCode, M::WrongCredentials),
             (AdminGetUser, M::NoUser),
             (AdminDeleteUser, M::NoUser),
@@ -145,6 +160,8 @@ pub(super) enum Call {
     AdminInitiateAuth,
     AdminRespondToAuthChallenge,
     AdminSetUserMFAPreference,
+    ForgotPassword,
+    ConfirmForgotPassword,
     GetUserAttributeVerificationCode,
     VerifyUserAttribute,
     AdminUserGlobalSignOut,

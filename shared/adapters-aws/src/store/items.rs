@@ -15,7 +15,7 @@ use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::Unavailable;
 use avain_domain::records::{
     Account, Agreement, ApiKey, Attempts, Audited, Count, Download, Export, KeyId, KeyKind, Member, ModeRecord,
-    Organisation, PgpKey, PgpPurpose, Record, SealedKey, SpentChallenge, Stored,
+    Organisation, PgpKey, PgpPurpose, Record, RecoveryCodes, SealedKey, SpentChallenge, Stored,
 };
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -137,6 +137,9 @@ fn fields(record: &Record) -> Result<Fields, Fault> {
             .text("purpose", it.purpose.as_str())
             .bytes("public_key", &it.public_key)
             .time("created", it.created)?,
+        Record::RecoveryCodes(it) => {
+            Fields::of("recovery-codes").login(&it.login).texts("hashes", &it.hashes).time("created", it.created)?
+        }
         Record::SealedKey(it) => Fields::of("sealed-key").key_id(&it.id).bytes("sealed", &it.sealed),
         // An hour late, a day late: a clock that lags must still find what it needs.
         Record::SpentChallenge(it) => Fields::of("spent-challenge")
@@ -214,6 +217,11 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             fingerprint: from.text("fingerprint")?,
             purpose: from.word("purpose", PgpPurpose::parse)?,
             public_key: from.bytes("public_key")?,
+            created: from.time("created")?,
+        }),
+        "recovery-codes" => Record::RecoveryCodes(RecoveryCodes {
+            login: from.login()?,
+            hashes: from.texts("hashes")?,
             created: from.time("created")?,
         }),
         "sealed-key" => Record::SealedKey(SealedKey { id: from.key_id()?, sealed: from.bytes("sealed")? }),

@@ -34,6 +34,9 @@ impl Place {
                 Self::new(&["ACCOUNT", email.as_str()], &["RETIRED", bank.as_str(), mark])
             }
             Key::PgpKey(email, fingerprint) => Self::new(&["ACCOUNT", email.as_str()], &["PGP", fingerprint]),
+            Key::RecoveryCodes(login) => {
+                Self::new(&["ACCOUNT", login.email.as_str()], &["RECOVERY", login.mode.as_str()])
+            }
             Key::SealedKey(KeyId { organisation, holder, kind, id }) => {
                 Self::new(&["KEY", &organisation.0, holder], &[kind.as_str(), id])
             }

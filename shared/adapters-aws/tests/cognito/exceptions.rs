@@ -3,6 +3,7 @@
 use avain_adapters_aws::cognito::CognitoIdentity;
 use avain_domain::names::Mode;
 use avain_domain::ports::{Factor, Identity, IdentityError};
+use avain_domain::secret::Password;
 use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
 use aws_smithy_types::body::SdkBody;
 use serde_json::json;
@@ -10,9 +11,9 @@ use serde_json::json;
 use crate::replay::{Exchange, identity, replayed};
 use crate::shapes::{
     CHOICE_SESSION, CODE, PASSWORD, PHONE, Request, SESSION, SMS_SESSION, TOTP_SESSION, access_token, answering_sms,
-    answering_totp, associating, choosing, confirming, deleting, initiating, log_in, login, preferring, reading,
-    register, resending, sending_email_code, signing_out, signing_up, tokens, turning_sms_on, user, verifying_email,
-    verifying_totp,
+    answering_totp, associating, choosing, confirming, deleting, dropping_authenticator, forgetting, initiating,
+    log_in, login, preferring, reading, register, resending, resetting, sending_email_code, signing_out, signing_up,
+    tokens, turning_sms_on, user, verifying_email, verifying_totp,
 };
 
 const EXCEPTIONS: [&str; 37] = [
@@ -145,7 +146,41 @@ fn cases() -> Vec<Case> {
             before: vec![initiating(Admin).answered(tokens(Admin, true))],
             request: turning_sms_on,
             mode: Admin,
-            told: &[],
+            told: &[("UserNotFoundException", "Cognito: the user was replaced meanwhile")],
+        },
+        Case {
+            call: "AdminSetUserMFAPreference drop",
+            before: vec![],
+            request: dropping_authenticator,
+            mode: Admin,
+            told: &[("UserNotFoundException", "no such session")],
+        },
+        Case {
+            call: "ForgotPassword",
+            before: vec![],
+            request: || forgetting(Data),
+            mode: Data,
+            told: &[
+                ("InvalidParameterException", "-"),
+                ("LimitExceededException", "-"),
+                ("NotAuthorizedException", "-"),
+                ("UserNotFoundException", "-"),
+            ],
+        },
+        Case {
+            call: "ConfirmForgotPassword",
+            before: vec![],
+            request: || resetting(Data),
+            mode: Data,
+            told: &[
+                CODES,
+                ("ExpiredCodeException", "wrong code"),
+                LIMIT,
+                ("NotAuthorizedException", "wrong code"),
+                ("TooManyFailedAttemptsException", "too many attempts"),
+                ("UserNotConfirmedException", "wrong code"),
+                ("UserNotFoundException", "wrong code"),
+            ],
         },
         Case {
             call: "AdminRespondToAuthChallenge SMS",
@@ -233,6 +268,9 @@ async fn operation(identity: CognitoIdentity, call: &str, mode: Mode) -> Result<
         "AssociateSoftwareToken" => identity.begin_totp(&login, &access_token(mode)).await.map(drop),
         "VerifySoftwareToken" => identity.confirm_totp(&login, &access_token(mode), CODE).await,
         "SetUserMFAPreference" => identity.prefer_factor(&login, &access_token(mode), Some(Factor::Totp)).await,
+        "AdminSetUserMFAPreference drop" => identity.drop_authenticator(&login, TOTP_SESSION).await,
+        "ForgotPassword" => identity.begin_reset(&login).await,
+        "ConfirmForgotPassword" => identity.reset(&login, CODE, &Password::new(PASSWORD.to_owned())).await,
         "VerifyUserAttribute" => identity.verify_email(&login, &access_token(mode), CODE).await,
         "AdminUserGlobalSignOut" => identity.sign_out(&login).await,
         _ => log_in(&identity, mode).await.map(drop),

@@ -8,6 +8,7 @@ mod exceptions;
 mod keys;
 mod names;
 mod replay;
+mod resets;
 mod secrets;
 mod shapes;
 mod sign_in;

@@ -239,6 +239,31 @@ pub(crate) fn turning_sms_on() -> Request {
     Request("AdminSetUserMFAPreference", request)
 }
 
+pub(crate) fn dropping_authenticator() -> Request {
+    let mut request = of_user(Mode::Admin);
+    request["SMSMfaSettings"] = json!({ "Enabled": true, "PreferredMfa": true });
+    request["SoftwareTokenMfaSettings"] = json!({ "Enabled": false, "PreferredMfa": false });
+    Request("AdminSetUserMFAPreference", request)
+}
+
+pub(crate) fn forgetting(mode: Mode) -> Request {
+    let request = json!({ "ClientId": client(mode), "SecretHash": secret_hash(mode), "Username": name(mode) });
+    Request("ForgotPassword", request)
+}
+
+/// The code is on its way, or, of an unknown user, seems to be.
+pub(crate) fn forgot(mode: Mode) -> Exchange {
+    forgetting(mode).answered(delivered("email", "EMAIL", "a***@e***"))
+}
+
+pub(crate) fn resetting(mode: Mode) -> Request {
+    let request = json!({
+        "ClientId": client(mode), "SecretHash": secret_hash(mode), "Username": name(mode), "ConfirmationCode": CODE,
+        "Password": PASSWORD
+    });
+    Request("ConfirmForgotPassword", request)
+}
+
 /// A challenge as the answer to a password or to another challenge.
 pub(crate) fn challenge(challenge: &str) -> Value {
     json!({

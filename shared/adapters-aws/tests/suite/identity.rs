@@ -18,6 +18,8 @@ pub(crate) trait Pool {
     fn phone_code(&self, login: &Login) -> String;
     /// Verifies the e-mail address of an admin who has no authenticator, and gives an access token of the login.
     async fn ready(&self, login: &Login) -> String;
+    /// The code for another password that was sent.
+    fn reset_code(&self, login: &Login) -> String;
     /// A moment in Unix seconds, now for the pool, at which no code of an authenticator was given yet.
     fn next_step(&self) -> i64;
 }
@@ -122,6 +124,49 @@ pub(crate) async fn an_authenticator_is_an_admins_own(pool: &dyn Pool) {
         let result = identity.answer_factor(&cecilia, session, "123456").await;
         assert!(matches!(result, Err(IdentityError::NoSession)));
     }
+}
+
+/// It is not asked for any more, and the session that paid for it lets nobody in.
+pub(crate) async fn an_authenticator_is_turned_off(pool: &dyn Pool) {
+    let (identity, eva) = (pool.identity(), admin("eva@example.com"));
+    let token = enrolled(pool, &eva).await;
+    let secret = identity.begin_totp(&eva, &token).await.unwrap();
+    let Some(first) = totp::code(secret.expose(), pool.next_step()) else { return };
+    identity.confirm_totp(&eva, &token, &first).await.unwrap();
+    identity.prefer_factor(&eva, &token, Some(Factor::Totp)).await.unwrap();
+    let waiting = session(sign_in(pool, &eva).await);
+    for (login, session) in
+        [(&eva, "unknown"), (&eva, ""), (&Login { mode: Mode::Data, ..eva.clone() }, waiting.as_str())]
+    {
+        let result = identity.drop_authenticator(login, session).await;
+        assert!(matches!(result, Err(IdentityError::NoSession)));
+    }
+    identity.drop_authenticator(&eva, &waiting).await.unwrap();
+    let step = identity.sign_in(&eva, &Password::new(PASSWORD.to_owned())).await;
+    // What else there is to ask for, the emulator does not know.
+    let asked = matches!(step, Ok(SignIn::SecondFactor { factor: Factor::Totp, .. } | SignIn::ChooseFactor { .. }));
+    assert!(!asked);
+}
+
+/// The old password is none any more, and who has no code learns nothing.
+pub(crate) async fn a_password_is_reset_with_its_code(pool: &dyn Pool) {
+    let (identity, frida) = (pool.identity(), admin("frida@example.com"));
+    enrolled(pool, &frida).await;
+    let new = Password::new("Another-Horse-Battery-9".to_owned());
+    identity.begin_reset(&admin("nobody@example.com")).await.unwrap();
+    for login in [&frida, &admin("nobody@example.com")] {
+        assert!(matches!(identity.reset(login, "111111", &new).await, Err(IdentityError::WrongCode)));
+    }
+    identity.begin_reset(&frida).await.unwrap();
+    let code = pool.reset_code(&frida);
+    let other = if code == "111111" { "222222" } else { "111111" };
+    assert!(matches!(identity.reset(&frida, other, &new).await, Err(IdentityError::WrongCode)));
+    identity.reset(&frida, &code, &new).await.unwrap();
+    assert!(matches!(identity.reset(&frida, &code, &new).await, Err(IdentityError::WrongCode)), "once");
+    let old = identity.sign_in(&frida, &Password::new(PASSWORD.to_owned())).await;
+    assert!(matches!(old, Err(IdentityError::WrongCredentials)));
+    let step = identity.sign_in(&frida, &new).await;
+    assert!(!matches!(step, Err(IdentityError::WrongCredentials)));
 }
 
 fn session(step: SignIn) -> String {

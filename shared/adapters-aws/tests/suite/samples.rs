@@ -4,8 +4,8 @@ use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
     CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, Member, ModeRecord, Observation,
-    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, Refusal, RetiredCertificate, SHARDS, SealedKey, Share,
-    SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
+    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, RecoveryCodes, Refusal, RetiredCertificate, SHARDS,
+    SealedKey, Share, SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -26,6 +26,7 @@ pub(crate) fn account_of(record: &Record) -> Option<&Email> {
         Record::Share(it) => Some(&it.email),
         Record::Retired(it) => Some(&it.email),
         Record::PgpKey(it) => Some(&it.email),
+        Record::RecoveryCodes(it) => Some(&it.login.email),
         _ => None,
     }
 }
@@ -80,6 +81,11 @@ fn people(tag: &str) -> Vec<Record> {
             phone: "+358401234567".to_owned(),
             created: WHOLE,
             tokens_valid_from,
+        }));
+        records.push(Record::RecoveryCodes(RecoveryCodes {
+            login: login.clone(),
+            hashes: if login.mode == Mode::Data { Vec::new() } else { vec!["ab".repeat(32), "cd".repeat(32)] },
+            created: FINE,
         }));
         records.push(Record::Attempts(Attempts { login, failures: u32::MAX, last: LONG_AGO }));
     }

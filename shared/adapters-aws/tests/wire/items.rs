@@ -151,6 +151,7 @@ fn place(key: &Key) -> (String, String) {
         Key::Share(email, bank) => (format!("ACCOUNT#{email}"), format!("SHARE#{}", bank.as_str())),
         Key::Retired(email, bank, mark) => (format!("ACCOUNT#{email}"), format!("RETIRED#{}#{mark}", bank.as_str())),
         Key::PgpKey(email, fingerprint) => (format!("ACCOUNT#{email}"), format!("PGP#{fingerprint}")),
+        Key::RecoveryCodes(login) => (format!("ACCOUNT#{}", login.email), format!("RECOVERY#{}", login.mode.as_str())),
         Key::SealedKey(id) => {
             (format!("KEY#{}#{}", id.organisation.0, id.holder), format!("{}#a%23b/%25", id.kind.as_str()))
         }

@@ -60,6 +60,12 @@ impl Tries {
     }
 }
 
+impl Code {
+    pub(crate) fn is_over(&self, now: OffsetDateTime) -> bool {
+        self.tries.are_over(now)
+    }
+}
+
 /// The pool's key for codes.
 pub(crate) struct CodeKey(hmac::Key);
 
@@ -93,9 +99,33 @@ impl CodeKey {
         given: &str,
         now: OffsetDateTime,
     ) -> Result<(), IdentityError> {
-        let mac = URL_SAFE_NO_PAD.decode(&code.mac).unwrap_or_default();
-        let right = hmac::verify(&self.0, &bound(kind, login, &code.nonce, given), &mac).is_ok();
+        let right = self.is_right(code, kind, login, given);
         code.tries.judge(now, right)
+    }
+
+    /// As [`CodeKey::spend`], for who must not learn whether there is a code: it is a wrong one, unless it is the one that was
+    /// sent, and too late.
+    pub(crate) fn spend_in_silence(
+        &self,
+        slot: &mut Option<Code>,
+        kind: CodeKind,
+        login: &Login,
+        given: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), IdentityError> {
+        let Some(code) = slot else { return Err(IdentityError::WrongCode) };
+        let right = self.is_right(code, kind, login, given);
+        if !right && code.tries.are_over(now) {
+            return Err(IdentityError::WrongCode);
+        }
+        code.tries.judge(now, right)?;
+        *slot = None;
+        Ok(())
+    }
+
+    fn is_right(&self, code: &Code, kind: CodeKind, login: &Login, given: &str) -> bool {
+        let mac = URL_SAFE_NO_PAD.decode(&code.mac).unwrap_or_default();
+        hmac::verify(&self.0, &bound(kind, login, &code.nonce, given), &mac).is_ok()
     }
 
     /// Checks the code that is there, if any, and removes it if it was right.

@@ -65,6 +65,20 @@ impl UserPool {
         result
     }
 
+    /// Turns the authenticator off, for a login that waits for its second factor, and ends the waiting.
+    pub(super) fn drop_factor(user: &mut User, session: &str, now: OffsetDateTime) -> Result<(), IdentityError> {
+        let over = match &waiting(user, session)?.asked {
+            Asked::Sms(sent) => sent.is_over(now),
+            Asked::Totp(tries) | Asked::Choice(tries) => tries.are_over(now),
+        };
+        if over {
+            return Err(IdentityError::NoSession);
+        }
+        user.waiting = None;
+        (user.authenticator, user.new_authenticator, user.preferred) = (None, None, None);
+        Ok(())
+    }
+
     fn ask(&self, user: &mut User, login: &Login, factor: Factor, now: OffsetDateTime) -> Next {
         match factor {
             Factor::Sms => {

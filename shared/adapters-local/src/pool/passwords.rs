@@ -1,5 +1,6 @@
 //! Passwords: Argon2id, at most two computations at a time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
@@ -24,12 +25,24 @@ pub(crate) struct Passwords {
     slots: Arc<Semaphore>,
     /// Kept for the next computation: the allocator would keep as much for each thread that ever made one.
     memory: Arc<Mutex<Vec<Memory>>>,
+    computed: AtomicU64,
 }
 
 impl Passwords {
     pub(crate) fn new(cost: Params, random: &dyn Random) -> Result<Self, Unavailable> {
         let dummy = dummy(&cost, random).map_err(failed)?;
-        Ok(Self { cost, dummy, slots: Arc::new(Semaphore::new(AT_ONCE)), memory: Arc::default() })
+        Ok(Self {
+            cost,
+            dummy,
+            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            memory: Arc::default(),
+            computed: AtomicU64::new(0),
+        })
+    }
+
+    /// How many hashes were computed.
+    pub(crate) fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
     }
 
     /// The password's PHC string.
@@ -63,6 +76,7 @@ impl Passwords {
         &self,
         work: impl FnOnce(&mut Memory) -> Result<T, Unavailable> + Send + 'static,
     ) -> Result<T, Unavailable> {
+        self.computed.fetch_add(1, Ordering::Relaxed);
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let slot = slot.map_err(|_| Unavailable("the password work was shut down".to_owned()))?;
         let kept = Arc::clone(&self.memory);

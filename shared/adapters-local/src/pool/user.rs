@@ -35,6 +35,8 @@ pub(crate) struct User {
     pub(crate) phone_code: Option<Code>,
     pub(crate) email_code: Option<Code>,
     #[serde(default)]
+    pub(crate) reset_code: Option<Code>,
+    #[serde(default)]
     pub(crate) waiting: Option<Waiting>,
     /// The one that logins ask for.
     #[serde(default)]
@@ -107,6 +109,7 @@ impl User {
             tokens_valid_from: None,
             phone_code: None,
             email_code: None,
+            reset_code: None,
             waiting: None,
             authenticator: None,
             new_authenticator: None,

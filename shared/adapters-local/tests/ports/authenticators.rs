@@ -25,6 +25,10 @@ impl suite::Pool for World {
         self.code(login, CodeKind::Phone)
     }
 
+    fn reset_code(&self, login: &Login) -> String {
+        self.code(login, CodeKind::Reset)
+    }
+
     async fn ready(&self, login: &Login) -> String {
         let token = support::access_token(self.through_second_factor(login).await);
         self.pool.verify_email(login, &token, &self.code(login, CodeKind::Email)).await.unwrap();
@@ -43,6 +47,8 @@ async fn the_suite_of_authenticators() {
     suite::an_authenticator_is_a_second_factor(&world).await;
     suite::an_authenticator_is_replaced_when_the_new_one_is_confirmed(&world).await;
     suite::an_authenticator_is_an_admins_own(&world).await;
+    suite::an_authenticator_is_turned_off(&world).await;
+    suite::a_password_is_reset_with_its_code(&world).await;
 }
 
 /// An admin with an authenticator, and which factor logins ask for.

@@ -7,6 +7,7 @@ mod blobs;
 mod outbox;
 mod pool;
 mod pool_codes;
+mod pool_resets;
 mod sealer;
 mod support;
 mod tokens;

@@ -3,6 +3,7 @@
 use avain_domain::Failure;
 use avain_domain::account::{self, Registration};
 use avain_domain::members::{self, Deletion};
+use avain_domain::reset;
 use avain_domain::session::ChallengeAnswer;
 use serde_json::json;
 
@@ -76,6 +77,28 @@ pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
             "AdminUser": deleted.admin_user, "DataUser": deleted.data_user, "Account": deleted.account,
         });
         Ok(success("Account deleted", json!({ "Deleted": deleted, "Email": email.as_str() })))
+    })
+}
+
+/// InitPasswordReset: the same answer for everybody.
+pub(crate) fn init_password_reset<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let (login, deps) = (call.login()?, call.deps());
+        reset::begin(call.context(), deps.store()?, deps.identity()?, &login).await?;
+        Ok(success("Password reset started", json!({})))
+    })
+}
+
+/// PasswordReset.
+pub(crate) fn password_reset<'a>(call: &'a Call<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let (login, body, deps) = (call.login()?, call.body()?, call.deps());
+        let ((challenge, encrypted), code) = (challenge_answer(&body)?, body.text("Code")?);
+        let answer = ChallengeAnswer { login: &login, challenge, encrypted: encrypted.as_deref() };
+        let (store, identity, keys) = (deps.store()?, deps.identity()?, deps.service_keys()?);
+        let notice = reset::finish(call.context(), store, identity, keys, answer, code).await?;
+        call.notify(&login, notice).await?;
+        Ok(success("Password reset successful.", json!({})))
     })
 }
 

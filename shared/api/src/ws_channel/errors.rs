@@ -38,6 +38,7 @@ pub fn reply(operation: &Operation, failure: &Failure) -> Reply {
         Failure::AttemptLimit { .. } => (429, "Attempt limit exceeded, please try after some time".to_owned()),
         Failure::WrongCode => (400, "Invalid verification code".to_owned()),
         Failure::CodeExpired => (400, "Code expired, request a new one".to_owned()),
+        Failure::NotPreferred(_) => (400, "TOTP verified but setting MFA preference failed".to_owned()),
         Failure::NoSession => (400, "Invalid session, start login again".to_owned()),
         Failure::Unauthorized => (401, "Unauthorized".to_owned()),
         Failure::InvalidApiKey => (403, "Invalid API key".to_owned()),
