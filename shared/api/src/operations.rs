@@ -416,6 +416,67 @@ pub const LIST_AUDIT_EVENTS: Operation = Operation {
     run: audit::list,
 };
 
+/// GetOpenApi.
+pub const GET_OPEN_API: Operation = Operation {
+    name: "GetOpenApi",
+    function: "docs/get_open_api",
+    method: Method::GET,
+    path: "/openapi.json",
+    access: Access::Anyone,
+    success: 200,
+    needs: &[],
+    run: openapi::get,
+};
+
+/// DeleteAccount.
+pub const DELETE_ACCOUNT: Operation = Operation {
+    name: "DeleteAccount",
+    function: "account/delete_account",
+    method: Method::DELETE,
+    path: "/v2/account/{Email}",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Identity, Need::Tokens],
+    run: account::delete,
+};
+
+/// ListAccounts.
+pub const LIST_ACCOUNTS: Operation = Operation {
+    name: "ListAccounts",
+    function: "integrator/list_accounts",
+    method: Method::GET,
+    path: "/v2/integrator/accounts",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens, Need::Banks],
+    run: integrator::list,
+};
+
+/// GetPolicy.
+pub const GET_POLICY: Operation = Operation {
+    name: "GetPolicy",
+    function: "policy/get_policy",
+    method: Method::GET,
+    path: "/v2/policy",
+    access: BOTH,
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: policy::get,
+};
+
+/// PutPolicy.
+pub const PUT_POLICY: Operation = Operation {
+    name: "PutPolicy",
+    function: "policy/put_policy",
+    method: Method::PUT,
+    path: "/v2/policy",
+    access: admin_only(OWNER_ONLY),
+    success: 200,
+    needs: &[Need::Store, Need::Tokens],
+    run: policy::put,
+};
+
+/// Every operation. A function refers to its own row only, so that it links no other's code.
 pub static ALL: [&Operation; 36] = [
     &INIT_REGISTER,
     &REGISTER,

@@ -60,12 +60,6 @@ impl Tries {
     }
 }
 
-impl Code {
-    pub(crate) fn is_over(&self, now: OffsetDateTime) -> bool {
-        self.tries.are_over(now)
-    }
-}
-
 /// The pool's key for codes.
 pub(crate) struct CodeKey(hmac::Key);
 

@@ -67,11 +67,7 @@ impl UserPool {
 
     /// Turns the authenticator off, for a login that waits for its second factor, and ends the waiting.
     pub(super) fn drop_factor(user: &mut User, session: &str, now: OffsetDateTime) -> Result<(), IdentityError> {
-        let over = match &waiting(user, session)?.asked {
-            Asked::Sms(sent) => sent.is_over(now),
-            Asked::Totp(tries) | Asked::Choice(tries) => tries.are_over(now),
-        };
-        if over {
+        if waiting(user, session, now)?.asked.tries().are_over(now) {
             return Err(IdentityError::NoSession);
         }
         user.waiting = None;
