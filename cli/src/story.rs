@@ -2,6 +2,7 @@
 //! a PGP-signed payment and fetches the bank's answers. The demo tells it; tests take its steps one by one.
 
 mod certificates;
+mod organisation;
 mod recipient;
 mod signer;
 

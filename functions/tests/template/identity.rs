@@ -25,8 +25,17 @@ use super::grants::{ADMIN, Grant, POOLS};
 use super::reached::Recording;
 
 /// The steps of the port that an operation takes, by their names.
-const STEPS: [&str; 7] =
-    ["sign_up", "confirm_phone", "sign_in", "answer_factor", "choose_factor", "verify_email", "sign_out"];
+const STEPS: [&str; 9] = [
+    "sign_up",
+    "trust",
+    "confirm_phone",
+    "sign_in",
+    "answer_factor",
+    "choose_factor",
+    "verify_email",
+    "sign_out",
+    "remove",
+];
 /// What every operation with the pools does at its start.
 const START: &str = "the start";
 
@@ -96,9 +105,11 @@ async fn take(step: &str, mode: Mode, cognito: &Arc<Mutex<Cognito>>) {
                 api_key: "key",
                 organisation: &organisation,
                 owner: true,
+                phone_trusted: false,
             };
             let _ = identity.sign_up(user).await;
         }
+        "trust" => drop(identity.trust(&login, true, true).await),
         "confirm_phone" => drop(identity.confirm_phone(&login, PHONE, code).await),
         "sign_in" => drop(identity.sign_in(&login, &password).await),
         // With the session that a login has left.
@@ -115,6 +126,7 @@ async fn take(step: &str, mode: Mode, cognito: &Arc<Mutex<Cognito>>) {
         }
         "verify_email" => drop(identity.verify_email(&login, "token", code).await),
         "sign_out" => drop(identity.sign_out(&login).await),
+        "remove" => drop(identity.remove(&login).await),
         other => panic!("{other} is none of {STEPS:?}, in {mode:?}"),
     }
 }
@@ -238,6 +250,11 @@ impl Identity for Recording<Arc<UserPool>> {
         self.inner.sign_up(user).await
     }
 
+    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError> {
+        self.recorder.step("trust");
+        self.inner.trust(login, phone, email).await
+    }
+
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
         self.recorder.step("confirm_phone");
         self.inner.confirm_phone(login, phone, code).await
@@ -286,5 +303,10 @@ impl Identity for Recording<Arc<UserPool>> {
     async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
         self.recorder.step("sign_out");
         self.inner.sign_out(login).await
+    }
+
+    async fn remove(&self, login: &Login) -> Result<bool, IdentityError> {
+        self.recorder.step("remove");
+        self.inner.remove(login).await
     }
 }
