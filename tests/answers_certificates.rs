@@ -5,8 +5,6 @@ use std::process::Stdio;
 
 use avain::client::Credentials;
 use avain_bank_simulator::{BankKey, Fault, Operation};
-use avain_domain::Context;
-use avain_domain::organisations::set_agreement;
 use avain_domain::records::{Agreement, CertificateState, Key, KeyId, KeyKind, UploadState};
 use avain_test_support::peer;
 use http::Method;
@@ -89,12 +87,7 @@ async fn a_real_bank_needs_an_agreement_and_the_right_code() {
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "real").await;
     let enrolment = |code: &str| json!({ "Code": code, "Company": "The name at the bank Oy", "WsUserId": "11111111" });
-    let agree = async |agreement: Agreement| {
-        let id = firm.organisation().await;
-        let deps = &service.server.machine.deps;
-        let context = Context { clock: deps.clock(), random: deps.random(), request_id: "operator" };
-        set_agreement(context, firm.store(), &id, &[firm.email()], agreement).await.unwrap();
-    };
+    let agree = async |agreement: Agreement| service.agree(&firm.organisation().await, agreement).await;
     agree(Agreement::Active).await;
     let before = firm.records().await;
 

@@ -89,9 +89,9 @@ async fn what_an_export_is_refused_for() {
     service.send(Method::GET, &path, Some(&mixed), "").await.is(403, "01", "Invalid API key");
     assert_eq!(firm.records().await, before);
     let organisation = firm.organisation().await;
-    service.agree(&organisation, &[firm.email()], Agreement::Suspended).await;
+    service.agree(&organisation, Agreement::Suspended).await;
     export(&firm, &id).await.is(403, "01", "No service agreement");
-    service.agree(&organisation, &[firm.email()], Agreement::Test).await;
+    service.agree(&organisation, Agreement::Test).await;
     assert_eq!(firm.actions("certificate.export").await, Vec::<String>::new());
 
     service.clock.advance(time::Duration::days(3));

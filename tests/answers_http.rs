@@ -434,6 +434,10 @@ fn failures() -> Vec<Failure> {
             | NoExportKey
             | ExportDisabled
             | ReadOnly
+            | Stale
+            | OwnerStays
+            | StillShares
+            | RateLimited { .. }
             | Unusable(_)
             | NotOffered
             | Exists(_)

@@ -226,7 +226,7 @@ async fn danskebank_has_a_second_pair() {
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "danske").await;
     let organisation = firm.organisation().await;
-    service.agree(&organisation, &[firm.email()], Agreement::Active).await;
+    service.agree(&organisation, Agreement::Active).await;
     let path = "/v2/certs/danskebank";
     let mut body = body(&firm, &signing);
     firm.as_admin(Method::PUT, path, &body).await.is(400, "01", "Missing parameter(s)");

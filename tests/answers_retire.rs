@@ -115,7 +115,7 @@ async fn retiring_needs_no_agreement() {
     service.clock.advance(time::Duration::minutes(2));
     firm.enrol().await.succeeded(201);
     let organisation = firm.organisation().await;
-    service.agree(&organisation, &[firm.email()], Agreement::Suspended).await;
+    service.agree(&organisation, Agreement::Suspended).await;
     let before = firm.simulator().requests(BankKey::Simulator);
     firm.retire().await.succeeded(200);
     assert_eq!(firm.simulator().requests(BankKey::Simulator), before);

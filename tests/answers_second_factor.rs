@@ -160,6 +160,9 @@ impl Identity for Exhausted {
     async fn sign_up(&self, _: NewUser<'_>) -> Result<(), IdentityError> {
         Err(IdentityError::TooMany)
     }
+    async fn trust(&self, _: &Login, _: bool, _: bool) -> Result<(), IdentityError> {
+        Err(IdentityError::TooMany)
+    }
     async fn confirm_phone(&self, _: &Login, _: &str, _: &str) -> Result<(), IdentityError> {
         Err(IdentityError::TooMany)
     }
@@ -194,6 +197,9 @@ impl Identity for Exhausted {
         Err(IdentityError::TooMany)
     }
     async fn sign_out(&self, _: &Login) -> Result<(), IdentityError> {
+        Err(IdentityError::TooMany)
+    }
+    async fn remove(&self, _: &Login) -> Result<bool, IdentityError> {
         Err(IdentityError::TooMany)
     }
 }

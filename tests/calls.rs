@@ -339,6 +339,9 @@ impl Identity for Counted<Arc<dyn Identity>> {
     async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError> {
         self.count(I).sign_up(user).await
     }
+    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError> {
+        self.count(I).trust(login, phone, email).await
+    }
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
         self.count(I).confirm_phone(login, phone, code).await
     }
@@ -379,6 +382,9 @@ impl Identity for Counted<Arc<dyn Identity>> {
     }
     async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
         self.count(I).sign_out(login).await
+    }
+    async fn remove(&self, login: &Login) -> Result<bool, IdentityError> {
+        self.count(I).remove(login).await
     }
 }
 

@@ -4,6 +4,8 @@ pub mod audit;
 pub mod client;
 pub mod demo;
 pub mod machine;
+mod opened;
+pub mod org;
 pub mod rewrap;
 pub mod server;
 pub mod story;

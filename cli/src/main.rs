@@ -10,7 +10,7 @@ use std::time::Duration;
 use avain::machine::{self, Machine, Settings, StartError};
 use avain::rewrap;
 use avain::server::Server;
-use avain::{audit, demo};
+use avain::{audit, demo, org};
 use avain_adapters_local::outbox::{CodeKind, Message};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,9 @@ enum Command {
     /// Seal the audit trail, export it, and check an export
     #[command(subcommand)]
     Audit(audit::Command),
+    /// List organisations, and change their service agreement
+    #[command(subcommand)]
+    Org(org::Command),
     /// Put what is sealed under a new root key: once to do it, again with --drop-old to end it
     Rewrap(rewrap::Options),
 }
@@ -63,6 +66,7 @@ async fn main() -> ExitCode {
             serve(data, &listen, dev, rules).await.map_err(|error| error.to_string())
         }
         Command::Audit(command) => return audit::run(command).await,
+        Command::Org(command) => org::run(command).await,
         Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
     match outcome {

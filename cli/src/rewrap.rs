@@ -16,6 +16,8 @@ use avain_domain::rewrap::{self, Outcome};
 use avain_domain::seal::Sealer;
 use avain_domain::{Failure, files};
 
+use crate::opened;
+
 /// Why nothing, or not everything, was re-wrapped.
 #[derive(Debug, thiserror::Error)]
 pub enum RewrapError {
@@ -108,11 +110,7 @@ async fn drop_old(data: &Path) -> Result<(), RewrapError> {
 }
 
 fn open(data: &Path) -> Result<DataDirectory, RewrapError> {
-    // Opening makes what is not there; here that would hide a wrong path.
-    if !data.join("store.sqlite").is_file() || !data.join("root.key").is_file() {
-        let told = format!("{} is no data directory: it has no store.sqlite and root.key", data.display());
-        return Err(RewrapError::Refused(told));
-    }
+    opened::is_data_directory(data).map_err(RewrapError::Refused)?;
     Ok(DataDirectory::open(data, Arc::new(SystemClock), Arc::new(SystemRandom))?)
 }
 
@@ -159,13 +157,8 @@ async fn open_everything(directory: &DataDirectory) -> Result<u64, RewrapError> 
 async fn deployed(table: String, key: &str, version: u32, region: Option<String>) -> Result<(), RewrapError> {
     use avain_adapters_aws::kms::KmsVault;
     use avain_domain::ports::KeyVersions;
-    use aws_config::{BehaviorVersion, Region};
 
-    let mut config = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(region) = region {
-        config = config.region(Region::new(region));
-    }
-    let config = config.load().await;
+    let config = opened::aws(region).await;
     let store = DynamoStore::new(aws_sdk_dynamodb::Client::new(&config), table, Arc::new(SystemRandom));
     let vault = KmsVault::new(aws_sdk_kms::Client::new(&config), key.to_owned());
     let vault = vault.with_versions(KeyVersions { current: version, minimum: 1 });

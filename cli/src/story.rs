@@ -3,6 +3,7 @@
 
 mod authenticator;
 mod certificates;
+mod organisation;
 mod recipient;
 mod signer;
 

@@ -124,6 +124,11 @@ fn body(binary: &str) -> Option<Value> {
             "PgpKey": "-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n-----END PGP PUBLIC KEY BLOCK-----\n",
             "PgpKeyPurpose": "authorize",
         }),
+        "delete_account" => json!({ "Confirm": "aino@esimerkki.fi" }),
+        "put_policy" => json!({
+            "SkipPhoneVerification": false, "SkipEmailVerification": false, "CallsPerMinute": 600,
+            "Signatures": [{ "Bank": "simulator", "FileType": "pain.001.001.09", "Required": 2 }],
+        }),
         _ => return None,
     })
 }

@@ -142,11 +142,11 @@ impl Service {
         found.into_iter().next().map(|stored| stored.record)
     }
 
-    /// Changes the service agreement of an organisation with these accounts, as the operator does.
-    pub(crate) async fn agree(&self, id: &OrganisationId, accounts: &[Email], agreement: Agreement) {
+    /// Changes the service agreement of an organisation, as the operator does.
+    pub(crate) async fn agree(&self, id: &OrganisationId, agreement: Agreement) {
         let deps = &self.server.machine.deps;
         let context = Context { clock: deps.clock(), random: deps.random(), request_id: "operator" };
-        set_agreement(context, deps.store().unwrap(), id, accounts, agreement).await.unwrap();
+        set_agreement(context, deps.store().unwrap(), id, agreement).await.unwrap();
     }
 
     /// All that the store has of an account.

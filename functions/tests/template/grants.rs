@@ -89,7 +89,7 @@ const STORE: Lines = &[
         &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[API_KEY, ORGANISATION]),
-            ("ConditionCheckItem", &[ORGANISATION]),
+            ("ConditionCheckItem", &[ACCOUNT, ORGANISATION]),
             ("PutItem", &[ACCOUNT, API_KEY, AUDIT, AUDITED, CHALLENGE, MEMBERS, ORGANISATION]),
         ],
     ),
@@ -178,10 +178,32 @@ const STORE: Lines = &[
     ),
     ("DeleteFile", &[("Query", &[ACCOUNT])]),
     ("ListKeys", &[("Query", &[ACCOUNT])]),
-    ("UploadKey", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("UploadKey", &[("Query", &[ACCOUNT]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("DeleteKey", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT]), ("DeleteItem", &[ACCOUNT])]),
     ("ListAccountUsage", &[("Query", &[ACCOUNT, MEMBERS, USAGE])]),
     ("ListAuditEvents", &[("Query", &[ACCOUNT, AUDIT, REFUSALS])]),
+    (
+        "DeleteAccount",
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[ACCOUNT]),
+            ("BatchGetItem", &[ACCOUNT]),
+            ("ConditionCheckItem", &[ACCOUNT]),
+            ("PutItem", &[ACCOUNT, AUDIT]),
+            ("DeleteItem", &[ACCOUNT, ATTEMPTS, MEMBERS, SEALED]),
+        ],
+    ),
+    ("ListAccounts", &[("Query", &[ACCOUNT, MEMBERS])]),
+    ("GetPolicy", &[("Query", &[ACCOUNT])]),
+    (
+        "PutPolicy",
+        &[
+            ("Query", &[ACCOUNT, MEMBERS]),
+            ("GetItem", &[ACCOUNT, ORGANISATION]),
+            ("BatchGetItem", &[ACCOUNT]),
+            ("PutItem", &[ACCOUNT, AUDIT, ORGANISATION]),
+        ],
+    ),
     ("ServiceKeys", &[("GetItem", &[SERVICE]), ("PutItem", &[SERVICE])]),
     ("Watch", &[("Query", &[EXPIRES])]),
     (
@@ -210,7 +232,15 @@ const SEALER: Lines = &[
 
 /// `cognito-idp:` by pool (docs/cognito.md); the calls that are not subject to IAM are not here.
 const IDENTITY: Lines = &[
-    ("Register", &[("AdminGetUser", POOLS), ("AdminDeleteUser", POOLS)]),
+    (
+        "Register",
+        &[
+            ("AdminGetUser", POOLS),
+            ("AdminDeleteUser", POOLS),
+            ("AdminUpdateUserAttributes", POOLS),
+            ("AdminConfirmSignUp", POOLS),
+        ],
+    ),
     ("VerifyEmail", &[]),
     ("VerifyPhone", &[("AdminGetUser", POOLS)]),
     ("Login", &[("AdminInitiateAuth", POOLS), ("AdminSetUserMFAPreference", ADMIN)]),
@@ -220,6 +250,7 @@ const IDENTITY: Lines = &[
     ("InitPasswordReset", &[]),
     ("PasswordReset", &[("AdminUserGlobalSignOut", POOLS)]),
     ("Logout", &[("AdminUserGlobalSignOut", POOLS)]),
+    ("DeleteAccount", &[("AdminDeleteUser", POOLS)]),
 ];
 
 /// Lines that are missing, or that no row needs.
@@ -251,6 +282,10 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
     if let Started::ByCall(operation) = row.started
         && needs(Need::Store)
     {
+        if needs(Need::Tokens) {
+            // The calls of an organisation whose policy limits them are counted.
+            add(&mut store, "UpdateItem", CALLS);
+        }
         // A refusal is kept, and counted. Of whom it is, where nobody has shown a token, the account says.
         add(&mut store, "UpdateItem", REFUSED);
         add(&mut store, "PutItem", REFUSALS);

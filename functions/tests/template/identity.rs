@@ -25,8 +25,9 @@ use super::grants::{ADMIN, Grant, POOLS};
 use super::reached::Recording;
 
 /// The steps of the port that an operation takes, by their names.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 12] = [
     "sign_up",
+    "trust",
     "confirm_phone",
     "sign_in",
     "answer_factor",
@@ -36,6 +37,7 @@ const STEPS: [&str; 10] = [
     "reset",
     "verify_email",
     "sign_out",
+    "remove",
 ];
 /// Steps that carry an access token, which nobody signs; without a valid one no call is made.
 const WITH_TOKEN: [&str; 3] = ["begin_totp", "confirm_totp", "prefer_factor"];
@@ -108,9 +110,11 @@ async fn take(step: &str, mode: Mode, cognito: &Arc<Mutex<Cognito>>) {
                 api_key: "key",
                 organisation: &organisation,
                 owner: true,
+                phone_trusted: false,
             };
             let _ = identity.sign_up(user).await;
         }
+        "trust" => drop(identity.trust(&login, true, true).await),
         "confirm_phone" => drop(identity.confirm_phone(&login, PHONE, code).await),
         "sign_in" => drop(identity.sign_in(&login, &password).await),
         // With the session that a login has left.
@@ -133,6 +137,7 @@ async fn take(step: &str, mode: Mode, cognito: &Arc<Mutex<Cognito>>) {
         token if WITH_TOKEN.contains(&token) => {}
         "verify_email" => drop(identity.verify_email(&login, "token", code).await),
         "sign_out" => drop(identity.sign_out(&login).await),
+        "remove" => drop(identity.remove(&login).await),
         other => panic!("{other} is none of {STEPS:?}, in {mode:?}"),
     }
 }
@@ -256,6 +261,11 @@ impl Identity for Recording<Arc<UserPool>> {
         self.inner.sign_up(user).await
     }
 
+    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError> {
+        self.recorder.step("trust");
+        self.inner.trust(login, phone, email).await
+    }
+
     async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
         self.recorder.step("confirm_phone");
         self.inner.confirm_phone(login, phone, code).await
@@ -319,5 +329,10 @@ impl Identity for Recording<Arc<UserPool>> {
     async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
         self.recorder.step("sign_out");
         self.inner.sign_out(login).await
+    }
+
+    async fn remove(&self, login: &Login) -> Result<bool, IdentityError> {
+        self.recorder.step("remove");
+        self.inner.remove(login).await
     }
 }

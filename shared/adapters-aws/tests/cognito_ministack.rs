@@ -137,6 +137,7 @@ async fn register(identity: &CognitoIdentity, login: &Login) -> Result<(), Ident
         api_key: "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0",
         organisation: &OrganisationId("org-1".to_owned()),
         owner: true,
+        phone_trusted: false,
     };
     identity.sign_up(user).await
 }

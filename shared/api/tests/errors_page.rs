@@ -52,6 +52,13 @@ fn conditions() -> Vec<(&'static str, Failure)> {
         ("no registered export key has this id", Failure::NoExportKey),
         ("the account's export was disabled, which is for good", Failure::ExportDisabled),
         ("for the account that made the API key only", Failure::NotOwner),
+        ("the second factor was given more than ten minutes ago", Failure::Stale),
+        ("an account that made an API key is to be deleted", Failure::OwnerStays),
+        ("an account to be deleted shares certificates", Failure::StillShares),
+        (
+            "over the calls that the organisation's policy allows in a minute: nothing was looked at",
+            Failure::RateLimited { retry_after: 1 },
+        ),
         ("data mode without a registered authorize key", Failure::ReadOnly),
         (
             "a certificate or key cannot be imported (the text says why)",

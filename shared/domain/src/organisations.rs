@@ -160,8 +160,9 @@ fn with_terms(Stored { record, version }: Stored, from: &Stored<Organisation>) -
     })
 }
 
-/// A policy in the words of the API, for the audit trail.
-fn summary(policy: &Policy) -> String {
+/// A policy in the words of the API, on one line: for the audit trail and the operator.
+#[must_use]
+pub fn summary(policy: &Policy) -> String {
     let mut text = format!(
         "SkipPhoneVerification {}, SkipEmailVerification {}, CallsPerMinute {}",
         policy.skip_phone_verification,

@@ -204,6 +204,12 @@ pub enum Agreement {
 }
 
 impl Agreement {
+    /// From its name.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Test, Self::Active, Self::Suspended].into_iter().find(|it| it.as_str() == text)
+    }
+
     /// Its name.
     #[must_use]
     pub fn as_str(self) -> &'static str {

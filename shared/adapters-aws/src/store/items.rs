@@ -178,7 +178,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             id: OrganisationId(from.text("id")?),
             name: from.text("name")?,
             owner: from.email("owner")?,
-            agreement: from.word("agreement", agreement)?,
+            agreement: from.word("agreement", Agreement::parse)?,
             policy: policy::read(from)?,
             created: from.time("created")?,
         }),
@@ -191,7 +191,7 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
             organisation: OrganisationId(from.text("organisation")?),
             api_key_hash: from.text("api_key_hash")?,
             owner: from.flag("owner")?,
-            agreement: from.word("agreement", agreement)?,
+            agreement: from.word("agreement", Agreement::parse)?,
             policy: policy::read(from)?,
             terms: from.number("terms")?,
             name: from.text("name")?,
@@ -254,10 +254,6 @@ fn record(from: &Reader<'_>) -> Result<Record, Fault> {
         "count" => Record::Count(audit::read_count(from)?),
         _ => return Err(Fault("type is not known".to_owned())),
     })
-}
-
-fn agreement(word: &str) -> Option<Agreement> {
-    [Agreement::Test, Agreement::Active, Agreement::Suspended].into_iter().find(|it| it.as_str() == word)
 }
 
 /// Attributes in the making.

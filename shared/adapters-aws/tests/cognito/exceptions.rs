@@ -11,9 +11,9 @@ use serde_json::json;
 use crate::replay::{Exchange, identity, replayed};
 use crate::shapes::{
     CHOICE_SESSION, CODE, PASSWORD, PHONE, Request, SESSION, SMS_SESSION, TOTP_SESSION, access_token, answering_sms,
-    answering_totp, associating, choosing, confirming, deleting, dropping_authenticator, forgetting, initiating,
-    log_in, login, preferring, reading, register, resending, resetting, sending_email_code, signing_out, signing_up,
-    tokens, turning_sms_on, user, verifying_email, verifying_totp,
+    answering_totp, associating, choosing, confirming, confirming_by_itself, deleting, dropping_authenticator,
+    forgetting, initiating, log_in, login, preferring, reading, register, resending, resetting, sending_email_code,
+    signing_out, signing_up, tokens, turning_sms_on, user, verifying, verifying_email, verifying_totp,
 };
 
 const EXCEPTIONS: [&str; 37] = [
@@ -108,6 +108,27 @@ fn cases() -> Vec<Case> {
             request: || deleting(Data),
             mode: Data,
             told: &[("UserNotFoundException", "-")],
+        },
+        Case {
+            call: "AdminDeleteUser alone",
+            before: vec![],
+            request: || deleting(Data),
+            mode: Data,
+            told: &[("UserNotFoundException", "-")],
+        },
+        Case {
+            call: "AdminUpdateUserAttributes",
+            before: vec![],
+            request: || verifying(Data, &["phone_number_verified"]),
+            mode: Data,
+            told: &[],
+        },
+        Case {
+            call: "AdminConfirmSignUp",
+            before: vec![verifying(Data, &["phone_number_verified"]).answered(json!({}))],
+            request: || confirming_by_itself(Data),
+            mode: Data,
+            told: &[("NotAuthorizedException", "-")],
         },
         Case {
             call: "ConfirmSignUp",
@@ -259,6 +280,8 @@ async fn operation(identity: CognitoIdentity, call: &str, mode: Mode) -> Result<
     let login = login(mode);
     match call {
         "SignUp" | "AdminGetUser" | "AdminDeleteUser" => register(&identity, mode).await,
+        "AdminDeleteUser alone" => identity.remove(&login).await.map(drop),
+        "AdminUpdateUserAttributes" | "AdminConfirmSignUp" => identity.trust(&login, true, false).await,
         "ConfirmSignUp" => identity.confirm_phone(&login, PHONE, CODE).await,
         "AdminRespondToAuthChallenge SMS" => identity.answer_factor(&login, SMS_SESSION, CODE).await.map(drop),
         "AdminRespondToAuthChallenge TOTP" => identity.answer_factor(&login, TOTP_SESSION, CODE).await.map(drop),

@@ -74,6 +74,7 @@ pub(crate) async fn register(identity: &CognitoIdentity, mode: Mode) -> Result<(
         api_key: API_KEY,
         organisation: &OrganisationId("org-1".to_owned()),
         owner: mode == Mode::Admin,
+        phone_trusted: false,
     };
     identity.sign_up(user).await
 }
@@ -155,6 +156,17 @@ pub(crate) fn user(mode: Mode, status: &str, age: i64) -> Exchange {
 
 pub(crate) fn deleting(mode: Mode) -> Request {
     Request("AdminDeleteUser", of_user(mode))
+}
+
+/// Takes these attributes as verified.
+pub(crate) fn verifying(mode: Mode, attributes: &[&str]) -> Request {
+    let mut request = of_user(mode);
+    request["UserAttributes"] = attributes.iter().map(|name| json!({ "Name": name, "Value": "true" })).collect();
+    Request("AdminUpdateUserAttributes", request)
+}
+
+pub(crate) fn confirming_by_itself(mode: Mode) -> Request {
+    Request("AdminConfirmSignUp", of_user(mode))
 }
 
 pub(crate) fn confirming(mode: Mode) -> Request {

@@ -42,6 +42,7 @@ async fn enrolled(pool: &dyn Pool, login: &Login) -> String {
         api_key: "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8S9t0",
         organisation: &OrganisationId("org-1".to_owned()),
         owner: true,
+        phone_trusted: false,
     };
     identity.sign_up(user).await.unwrap();
     identity.confirm_phone(login, PHONE, &pool.phone_code(login)).await.unwrap();

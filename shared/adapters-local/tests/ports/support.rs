@@ -96,6 +96,7 @@ impl World {
             api_key: API_KEY,
             organisation: &OrganisationId("org-1".to_owned()),
             owner: true,
+            phone_trusted: false,
         };
         self.pool.sign_up(user).await
     }
