@@ -18,8 +18,8 @@ use avain_api::operations::{
 use avain_bank_simulator::{BankKey, Operation as Bank};
 use avain_domain::names::{Email, Login};
 use avain_domain::ports::{
-    Claims, CommitError, DataKey, Expiring, Factor, Identity, IdentityError, KeyContext, NewUser, SignIn, Store, Tokens,
-    Unavailable, Vault,
+    Claims, CommitError, DataKey, Expiring, Factor, Identity, IdentityError, KeyContext, NewUser, SignIn, Store,
+    Tokens, Unavailable, Vault,
 };
 use avain_domain::records::{CertificateState, Key, Shelf, Stored, Stretch, UploadState, Write};
 use avain_domain::seal::Sealer;
@@ -354,7 +354,8 @@ async fn while_the_vault_is_down_nothing_is_enrolled_sent_or_fetched() {
     // Data keys are kept for a quarter of an hour.
     service.clock.advance(time::Duration::minutes(15));
     works.store(false, Ordering::SeqCst);
-    let state = async || (firm.records().await, newcomer.records().await, firm.simulator().requests(BankKey::Simulator));
+    let state =
+        async || (firm.records().await, newcomer.records().await, firm.simulator().requests(BankKey::Simulator));
     let before = state().await;
     for answer in [
         newcomer.enrol().await,

@@ -393,10 +393,14 @@ async fn an_address_or_a_mode_that_is_none_is_named() {
         "k%C3%A4@example.com",
         &long,
     ];
-    // Logout looks at who asks first.
     let leaver = Person::new(&service, "leaver@example.com").story().open("admin", "0").await.unwrap();
-    let calls =
-        [(Method::GET, "", None), (Method::POST, "", None), (Method::PUT, "/mfacode", None), (Method::DELETE, "", Some(&leaver))];
+    let calls = [
+        (Method::GET, "", None),
+        (Method::POST, "", None),
+        (Method::PUT, "/mfacode", None),
+        (Method::DELETE, "", None),
+        (Method::DELETE, "", Some(&leaver)),
+    ];
     for (method, end, who) in calls {
         for address in addresses {
             let path = format!("/v2/session/{address}/admin{end}");
@@ -407,6 +411,5 @@ async fn an_address_or_a_mode_that_is_none_is_named() {
             service.send(method.clone(), &path, who, body.clone()).await.is(400, "01", "Invalid parameter(s): Mode");
         }
     }
-    service.send(Method::DELETE, "/v2/session/a@b@c/admin", None, "").await.is(401, "01", "Unauthorized");
     Person::new(&service, "leaver@example.com").story().keys(&leaver).await.unwrap();
 }

@@ -51,8 +51,7 @@ impl Customer {
 
     /// A list of all files, as it is asked for.
     fn request(&self) -> Request {
-        let list =
-            FileList { status: Status::All, target_id: Some("bytesA1"), file_type: None, from: None, to: None };
+        let list = FileList { status: Status::All, target_id: Some("bytesA1"), file_type: None, from: None, to: None };
         let stamp = Stamp { request_id: "list", at: self.now() };
         CHANNEL.file_list(&stamp, &self.key, &list).unwrap()
     }

@@ -21,6 +21,7 @@ mod at_rest;
 mod bank_bytes;
 mod bank_faults;
 mod calls;
+mod calls_reference;
 mod processes;
 mod support;
 mod whole_story;

@@ -39,8 +39,9 @@ enum Wrong {
 }
 
 use Wrong::{
-    Base64, Chain, Command, ContentCertificate, ContentSignature, CustomerId, Doctype, Encrypted, Environment, Expired, FileType,
-    Header, NoFileType, NoPayment, NoTarget, NotGzip, Operation, Replay, Retired, Schema, Sender, Signature, Target,
+    Base64, Chain, Command, ContentCertificate, ContentSignature, CustomerId, Doctype, Encrypted, Environment, Expired,
+    FileType, Header, NoFileType, NoPayment, NoTarget, NotGzip, Operation, Replay, Retired, Schema, Sender, Signature,
+    Target,
 };
 
 const IN_ORDER: [(Wrong, bool, &str, &str); 23] = [
@@ -189,11 +190,7 @@ async fn of_two_faults_in_a_download_the_earlier_check_answers() {
     for (call, code, text) in [
         (unknown.clone().with("FileType", "UNKNOWN").with("TargetId", "other"), "20", "Content type not valid."),
         (unknown.clone().with("TargetId", "other").with("Status", "DLD"), "25", "Content not allowed."),
-        (
-            unknown.clone().without("TargetId").with("Status", "DLD"),
-            "29",
-            "Invalid parameters: TargetId is required",
-        ),
+        (unknown.clone().without("TargetId").with("Status", "DLD"), "29", "Invalid parameters: TargetId is required"),
         (unknown.clone().with("Status", "DLD"), "29", "Invalid parameters: Status is NEW, DOWNLOADED or ALL"),
         (
             unknown.clone().with("FileReferences", "<FileReference>1</FileReference><FileReference>2</FileReference>"),
