@@ -107,3 +107,26 @@ impl Trace {
         texts.join("\n")
     }
 }
+
+/// What the trace is asked for above must not be taken from calls that only look like it.
+#[test]
+fn a_sync_counts_if_it_began_after_the_write_and_ended_well() {
+    let commits = |lines: &[&str]| {
+        let trace = Trace::read(&lines.join("\n"));
+        trace.commits(&(0..lines.len()), "/log>")
+    };
+    let write = "1 pwrite64(5</data/log>, \"x\", 1, 0) = 1";
+    assert_eq!(commits(&[write, "1 fdatasync(5</data/log>) = 0"]), 1);
+    assert_eq!(commits(&[write, write, "1 fdatasync(5</data/log>) = 0"]), 1);
+    assert_eq!(commits(&[write, "2 fsync(5</data/log> <unfinished ...>", "2 <... fsync resumed>) = 0"]), 1);
+    for none in [
+        &["1 fdatasync(5</data/log>) = 0", write] as &[&str],
+        &[write, "1 fdatasync(5</data/log>) = -1 EIO (Input/output error)"],
+        &[write, "1 fdatasync(6</data/other>) = 0"],
+        &[write, "2 fsync(5</data/log> <unfinished ...>"],
+        &[write, "2 fsync(5</data/log> <unfinished ...>", "3 <... fsync resumed>) = 0"],
+        &["2 fsync(5</data/log> <unfinished ...>", write, "2 <... fsync resumed>) = 0"],
+    ] {
+        assert_eq!(commits(none), 0, "{none:?}");
+    }
+}
