@@ -60,15 +60,15 @@ impl Trace {
     /// The lines between the first arrival of a request that begins so and its answer on the same connection.
     pub(super) fn exchange(&self, request: &str) -> Range<usize> {
         let quoted = format!("\"{request}");
-        let arrives = |call: &&Call| call.is(&["read", "readv", "recvfrom"]) && call.text.contains(&quoted);
-        let arrived = self.0.iter().find(arrives).unwrap_or_else(|| panic!("no {request}"));
-        let answers = |call: &&Call| {
+        let is_it = |call: &&Call| call.is(&["read", "readv", "recvfrom"]) && call.text.contains(&quoted);
+        let arrived = self.0.iter().find(is_it).unwrap_or_else(|| panic!("no {request}"));
+        let is_its_answer = |call: &&Call| {
             call.begins > arrived.ends
                 && call.is(&["write", "writev", "sendto", "sendmsg"])
                 && call.descriptor() == arrived.descriptor()
                 && call.text.contains("\"HTTP/1.1 2")
         };
-        let answered = self.0.iter().find(answers).unwrap_or_else(|| panic!("no success for {request}"));
+        let answered = self.0.iter().find(is_its_answer).unwrap_or_else(|| panic!("no success for {request}"));
         arrived.ends + 1..answered.begins
     }
 
