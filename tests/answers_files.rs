@@ -117,7 +117,7 @@ async fn files_are_listed_and_fetched_by_their_owner_only() {
     assert_eq!(firm.get(&path).await.body, first.body);
     // Each part of the path percent-encoded, as some clients send it: the same file, which is kept by now.
     let parts = ["simulator", file["FileType"].as_str().unwrap(), file["FileReference"].as_str().unwrap()];
-    let encoded = parts.map(|part| part.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>());
+    let encoded = parts.map(|part| part.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02X}")));
     assert_eq!(firm.get(&format!("/v2/files/{}", encoded.join("/"))).await.body, first.body);
     assert_eq!(firm.calls(Operation::DownloadFile), calls);
     // Kept for its owner does not mean kept for others.

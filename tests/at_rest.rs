@@ -109,7 +109,8 @@ fn holds(value: &Value, code: &str) -> bool {
         Value::Object(fields) => fields.iter().any(|(name, value)| name != "phone" && holds(value, code)),
         Value::Array(values) => values.iter().any(|value| holds(value, code)),
         Value::String(text) => text.contains(code),
-        other => other.to_string() == code,
+        Value::Number(number) => number.to_string().as_str() == code,
+        Value::Bool(_) | Value::Null => false,
     }
 }
 

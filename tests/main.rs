@@ -24,6 +24,7 @@ mod at_rest;
 mod bank_bytes;
 mod bank_faults;
 mod calls;
+mod calls_reference;
 mod processes;
 mod same_work;
 mod support;

@@ -224,3 +224,40 @@ impl Teller {
         outcome.map_err(Into::into)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(file_type: &str, text: &str) -> (Listed, Vec<u8>) {
+        let text_of = |text: &str| text.to_owned();
+        let listed = Listed { file_type: text_of(file_type), reference: text_of("1"), status: text_of("NEW") };
+        (listed, text.as_bytes().to_vec())
+    }
+
+    /// Each thing that the bank must have said, left out once.
+    #[test]
+    fn what_the_bank_does_not_say_is_missed() {
+        let opening = ">10000000.00<";
+        let status = "<TxSts>ACSC</TxSts><TxSts>ACSC</TxSts>AVAIN-DEMO-1";
+        let statement = ">9998549.95<";
+        let debits = "<CdtDbtInd>DBIT</CdtDbtInd><CdtDbtInd>DBIT</CdtDbtInd>";
+        let told = |opening: &str, status: &str, statement: &str, debits: &str| {
+            let answers =
+                [file("pain.002.001.10", status), file("camt.053.001.02", statement), file("camt.054.001.02", debits)];
+            check(&[file("camt.053.001.02", opening)], &answers).map_err(|error| error.to_string())
+        };
+        assert_eq!(told(opening, status, statement, debits), Ok(()));
+        for (outcome, missed) in [
+            (told("", status, statement, debits), "opening balance 10000000.00"),
+            (told(opening, "<TxSts>ACSC</TxSts>AVAIN-DEMO-1", statement, debits), "two transfers settled"),
+            (told(opening, &status.replace("DEMO-1", "DEMO-2"), statement, debits), "for our message"),
+            (told(opening, &status.replace("ACSC", "RJCT"), statement, debits), "two transfers settled"),
+            (told(opening, status, opening, debits), "closing balance 9998549.95"),
+            (told(opening, status, statement, &debits.replacen("DBIT", "CRDT", 1)), "both debits"),
+        ] {
+            assert_eq!(outcome.unwrap_err(), format!("the bank's answer does not say: {missed}"));
+        }
+        assert!(check(&[], &[]).is_err());
+    }
+}

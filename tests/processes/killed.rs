@@ -10,10 +10,11 @@ use avain::client::{ClientError, Credentials, Http};
 use avain::demo::DevOutbox;
 use avain::machine::{Machine, Settings};
 use avain::server::Server;
-use avain::story::{Company, Signer, Story, payment};
+use avain::story::{Company, Listed, Signer, Story, payment};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::embedded::{Embedded, TABLE};
 use avain_domain::ports::Clock;
+use avain_test_support::figure;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -22,7 +23,12 @@ use tokio::sync::Notify;
 use super::BANK;
 use super::served::Served;
 
+/// Kills at least, and at most where none of those caught a call that had begun to leave something.
 const ROUNDS: usize = 8;
+const MOST_ROUNDS: usize = 40;
+
+/// An activation code of the shape that the simulator takes.
+const CODE: &str = "Demo-Code-2026-0001";
 
 /// What the clients were told, and what they were still waiting for.
 #[derive(Default)]
@@ -32,27 +38,35 @@ struct Told {
     keys: AtomicUsize,
     uploads: Mutex<BTreeSet<String>>,
     uploads_begun: Mutex<BTreeSet<String>>,
+    downloads: Mutex<Vec<(Listed, Vec<u8>)>>,
+    logins: AtomicUsize,
+    enrollers: Mutex<Vec<(String, Credentials)>>,
+    enrolments: AtomicUsize,
     answers: AtomicUsize,
     next: AtomicUsize,
     progress: Notify,
 }
 
 impl Told {
-    /// A success, or the end of the server; a refusal is a fault.
+    /// A success, which counts, or the end of the server; a refusal is a fault.
     fn ok<T>(&self, outcome: Result<T, ClientError>) -> Option<T> {
-        match outcome {
-            Ok(value) => {
-                self.answers.fetch_add(1, Ordering::SeqCst);
-                self.progress.notify_one();
-                Some(value)
-            }
-            Err(ClientError::Transport(_)) => None,
-            Err(other) => panic!("{other}"),
-        }
+        let value = alive(outcome)?;
+        self.answers.fetch_add(1, Ordering::SeqCst);
+        self.progress.notify_one();
+        Some(value)
     }
 
     fn number(&self) -> usize {
         self.next.fetch_add(1, Ordering::SeqCst)
+    }
+}
+
+/// A success, or the end of the server; a refusal is a fault.
+fn alive<T>(outcome: Result<T, ClientError>) -> Option<T> {
+    match outcome {
+        Ok(value) => Some(value),
+        Err(ClientError::Transport(_)) => None,
+        Err(other) => panic!("{other}"),
     }
 }
 
@@ -65,8 +79,8 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
     let signer = Signer::generate("Payments <payments@example.com>").unwrap();
     let (admin, session) = prepare(&served, &signer).await;
 
-    for round in 0..ROUNDS {
-        told.answers.store(0, Ordering::SeqCst);
+    let (mut round, mut caught) = (0, 0);
+    while round < ROUNDS || (caught == 0 && round < MOST_ROUNDS) {
         let http = Http::new(&served.base);
         let codes = DevOutbox(&http);
         let key = served.password_key.clone();
@@ -77,6 +91,10 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
             company: Company::example(email),
         };
         let payer = story("payer@example.com");
+        let enroller = story(&format!("enroller{round}@example.com"));
+        let its_admin = enroller.open("admin", "0").await.unwrap();
+        told.enrollers.lock().unwrap().push((enroller.company.email.clone(), its_admin.clone()));
+        told.answers.store(0, Ordering::SeqCst);
         let registering = async || loop {
             let email = format!("killed{}@example.com", told.number());
             told.begun.lock().unwrap().insert(email.clone());
@@ -97,6 +115,26 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
             let Some(()) = told.ok(pay(&payer, &session, &signer, &id).await) else { break };
             told.uploads.lock().unwrap().insert(id);
         };
+        let downloading = async {
+            while let Some(files) = alive(payer.files(&session, BANK, "NEW").await) {
+                for file in files {
+                    let Some(bytes) = told.ok(payer.download(&session, BANK, &file).await) else { return };
+                    told.downloads.lock().unwrap().push((file, bytes));
+                }
+            }
+        };
+        let logging_in = async {
+            while told.ok(payer.log_in("data").await).is_some() {
+                told.logins.fetch_add(1, Ordering::SeqCst);
+            }
+        };
+        // Of one enrolment after the other the account keeps nothing but the last.
+        let enrolling = async {
+            while told.ok(enroller.enrol(&its_admin, BANK, "enroller", CODE).await).is_some() {
+                told.enrolments.fetch_add(1, Ordering::SeqCst);
+                let Some(()) = alive(enroller.retire(&its_admin, BANK, None).await) else { return };
+            }
+        };
         let killer = async {
             while told.answers.load(Ordering::SeqCst) < 4 + 3 * (round % 4) {
                 told.progress.notified().await;
@@ -111,10 +149,23 @@ async fn a_kill_at_any_moment_loses_nothing_that_was_answered() {
             }
             served.kill();
         };
-        tokio::join!(registering(), registering(), keys, uploading(), uploading(), killer);
-        whole(&data, &told);
+        tokio::join!(
+            registering(),
+            registering(),
+            keys,
+            uploading(),
+            uploading(),
+            downloading,
+            logging_in,
+            enrolling,
+            killer
+        );
+        caught = whole(&data, &told);
+        round += 1;
         served = Served::start(&data, &["--dev"]);
     }
+    assert!(caught > 0, "none of {round} kills caught a call that had begun");
+    figure(&format!("{round} kills caught {caught} calls that had begun to leave something"));
     served.kill();
     drop(served);
     usable(&data, &told, &admin, &session, &signer).await;
@@ -140,13 +191,14 @@ async fn prepare(served: &Served, signer: &Signer) -> (Credentials, Credentials)
     let story = Story { transport: &http, codes: &codes, password_key: &served.password_key, company };
     let admin = story.open("admin", "0").await.unwrap();
     story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
-    story.enrol(&admin, BANK, "payer", "Demo-Code-2026-0001").await.unwrap();
+    story.enrol(&admin, BANK, "payer", CODE).await.unwrap();
     let data = story.open("data", &admin.api_key).await.unwrap();
     (admin, data)
 }
 
-/// Reads the dead server's store and checks that each change is there with all that belongs to it.
-fn whole(data: &Path, told: &Told) {
+/// Reads the dead server's store and checks that each change is there with all that belongs to it. Gives how many calls left
+/// something and were not answered.
+fn whole(data: &Path, told: &Told) -> usize {
     let items = items(data);
     let of = |kind: &str| items.iter().filter(move |item| text(item, "type") == kind).collect::<Vec<_>>();
     let told_of = |action: &str, outcome: &str, name: &str, value: &str| {
@@ -190,10 +242,43 @@ fn whole(data: &Path, told: &Told) {
     }
     let sent = uploads.iter().filter(|upload| text(upload, "state") == "sent").count();
     assert!(sent >= told.uploads.lock().unwrap().len());
-    for certificate in of("certificate") {
+
+    let certificates = of("certificate");
+    for certificate in &certificates {
         let id = &certificate["key"]["M"]["id"]["S"];
         assert!(of("sealed-key").iter().any(|key| key["id"]["S"] == *id), "{certificate}");
     }
+    let mut enrolled = 0;
+    for email in &accounts {
+        let times = |action: &str, outcome: &str| told_of(action, outcome, "actor", email);
+        let completed = times("certificate.enrol", "completed");
+        let now = |state: &str| {
+            certificates.iter().filter(|it| text(it, "email") == *email && text(it, "state") == state).count()
+        };
+        assert_eq!(completed - times("certificate.retire", "completed"), now("active"), "{email}");
+        assert_eq!(times("certificate.enrol", "started") - completed, now("pending"), "{email}");
+        enrolled += completed;
+    }
+    // One more: the payer's.
+    assert!(enrolled > told.enrolments.load(Ordering::SeqCst));
+
+    let downloads = of("download");
+    for download in &downloads {
+        assert_eq!(told_of("file.download", "completed", "object", &text(download, "reference")), 1);
+        let size = std::fs::metadata(data.join("blobs").join(text(download, "blob"))).unwrap().len();
+        assert!(size > 0, "{download}");
+    }
+    let fetched = told.downloads.lock().unwrap();
+    for (file, _) in fetched.iter() {
+        assert!(downloads.iter().any(|it| text(it, "reference") == file.reference), "{file:?}");
+    }
+    let logins = told_of("session.login", "completed", "actor", "payer@example.com");
+    assert!(logins > told.logins.load(Ordering::SeqCst));
+
+    let registered = accounts.intersection(&told.begun.lock().unwrap()).count() - told.registered.lock().unwrap().len();
+    let uploading = uploads.len() - told.uploads.lock().unwrap().len();
+    let pending = certificates.iter().filter(|it| text(it, "state") == "pending").count();
+    registered + uploading + pending + downloads.len() - fetched.len()
 }
 
 /// Every item of the store, read through the engine itself.
@@ -265,6 +350,17 @@ async fn usable(data: &Path, told: &Told, admin: &Credentials, session: &Credent
             Err(other) => panic!("{id}: {other}"),
         }
     }
+    let (downloads, enrollers) = (told.downloads.lock().unwrap().clone(), told.enrollers.lock().unwrap().clone());
+    for (file, bytes) in downloads {
+        assert_eq!(payer.download(session, BANK, &file).await.unwrap(), bytes, "{file:?}");
+    }
+    for (email, admin) in enrollers {
+        match story(&email).enrol(&admin, BANK, "enroller", CODE).await {
+            Ok(()) => {}
+            Err(ClientError::Refused { status: 409, text, .. }) if text == "Bank certificate(s) already exists" => {}
+            Err(other) => panic!("{email}: {other}"),
+        }
+    }
     let mut at_the_bank = Vec::new();
     for file in payer.files(session, BANK, "ALL").await.unwrap() {
         if file.file_type == "pain.002.001.10" {
@@ -276,13 +372,16 @@ async fn usable(data: &Path, told: &Told, admin: &Credentials, session: &Credent
     let once: BTreeSet<String> = at_the_bank.iter().cloned().collect();
     assert_eq!(at_the_bank.len(), once.len(), "a payment is at the bank twice: {at_the_bank:?}");
     assert!(sent.is_subset(&once) && once.is_subset(&sending));
-    eprintln!(
-        "{ROUNDS} kills: {} registrations answered, {} not ({again} of them had left nothing), {} keys, {} payments answered, \
-         {} not ({unresolved} of them are unresolved)",
+    figure(&format!(
+        "{} registrations answered, {} not ({again} of them had left nothing), {} keys, {} payments answered, {} not \
+         ({unresolved} of them are unresolved), {} downloads, {} logins, {} enrolments answered",
         registered.len(),
         begun.len() - registered.len(),
         told.keys.load(Ordering::SeqCst),
         sent.len(),
         sending.len() - sent.len(),
-    );
+        told.downloads.lock().unwrap().len(),
+        told.logins.load(Ordering::SeqCst),
+        told.enrolments.load(Ordering::SeqCst),
+    ));
 }

@@ -24,6 +24,11 @@ pub fn not_run(what: &str) {
     let _ = writeln!(std::io::stderr(), "NOT RUN: this test needs {what}");
 }
 
+/// Tells a figure that a test has measured, so that it is seen of a passing test too.
+pub fn figure(line: &str) {
+    let _ = writeln!(std::io::stderr(), "FIGURE: {line}");
+}
+
 /// A command for a peer program (xmlsec1, xmllint, gpg, openssl, node), or `None` where it is not installed and not
 /// required.
 ///

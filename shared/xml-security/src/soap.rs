@@ -30,6 +30,7 @@ pub struct Verified<'d> {
 
 impl Verified<'_> {
     /// Whether the signed Timestamp, where there is one, is valid at this time, with `skew` to both sides.
+    #[must_use]
     pub fn is_valid_at(&self, now: OffsetDateTime, skew: Duration) -> bool {
         self.validity.is_none_or(|(created, expires)| now + skew >= created && now - skew < expires)
     }

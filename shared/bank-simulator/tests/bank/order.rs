@@ -150,11 +150,11 @@ impl Scene {
             envelope = changed(&envelope, "<UserAgent>tests</UserAgent>", "");
         }
         let created = if has(Expired) { self.world.now() - Duration::minutes(10) } else { self.world.now() };
-        let mut signed = soap::sign(&envelope, signer, "id", created, Duration::minutes(5)).unwrap();
+        let mut request = soap::sign(&envelope, signer, "id", created, Duration::minutes(5)).unwrap();
         if has(Signature) {
-            signed = changed(&signed, "<Language>EN", "<Language>FI");
+            request = changed(&request, "<Language>EN", "<Language>FI");
         }
-        if has(Doctype) { format!("<!DOCTYPE e>{signed}") } else { signed }
+        if has(Doctype) { format!("<!DOCTYPE e>{request}") } else { request }
     }
 }
 
