@@ -162,11 +162,7 @@ const FILE: Shape = Shape {
     ],
 };
 
-answer!(
-    LIST_FILES,
-    "ListFilesResp",
-    must("FileDescriptors", Kind::List(&Kind::Object(&FILE)), "Files to download"),
-);
+answer!(LIST_FILES, "ListFilesResp", must("FileDescriptors", Kind::List(&Kind::Object(&FILE)), "Files to download"),);
 
 answer!(
     UPLOAD_FILE,

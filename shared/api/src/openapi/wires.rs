@@ -121,12 +121,18 @@ pub(super) static WIRES: &[Wire] = &[
         &answers::UPLOAD_FILE,
         &[404, 409, 502, 504],
     ),
-    wire("ListAccountUsage", "How many bank accounts were served in a month", None, &answers::LIST_ACCOUNT_USAGE, &[404])
-        .asking(&[
-            may("Month", form("^[0-9]{4}-[0-9]{2}$"), "In Europe/Helsinki; absent: this month"),
-            TENANT,
-            may("Account", EMAIL, "Only this user"),
-        ]),
+    wire(
+        "ListAccountUsage",
+        "How many bank accounts were served in a month",
+        None,
+        &answers::LIST_ACCOUNT_USAGE,
+        &[404],
+    )
+    .asking(&[
+        may("Month", form("^[0-9]{4}-[0-9]{2}$"), "In Europe/Helsinki; absent: this month"),
+        TENANT,
+        may("Account", EMAIL, "Only this user"),
+    ]),
     wire("ListAuditEvents", "The audit trail", None, &answers::LIST_AUDIT_EVENTS, &[404]).asking(&[
         TENANT,
         may("Account", EMAIL, "Only this account's"),
