@@ -20,6 +20,7 @@ mod answers_sharing;
 mod at_rest;
 mod bank_faults;
 mod calls;
+mod clients;
 mod permissions;
 mod processes;
 mod support;

@@ -120,7 +120,7 @@ async fn who_may_do_what_is_the_golden_matrix() {
     gone.story.log_out("data", &gone.data).await.unwrap();
 
     let export_key = Recipient::generate("Export <export@example.com>").unwrap();
-    for firm in [&owner, &customer, &other_owner, &other_customer] {
+    for firm in [&owner, &customer] {
         firm.story.upload_key(&firm.admin, &export_key.public_key().unwrap(), "export").await.unwrap();
     }
     let further_key = Recipient::generate("Further <further@example.com>").unwrap();

@@ -5,6 +5,7 @@ pub(crate) mod document;
 pub(crate) mod firm;
 pub(crate) mod gpg;
 pub(crate) mod lines;
+pub(crate) mod node;
 pub(crate) mod openssl;
 
 pub(crate) mod person;
@@ -195,7 +196,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(response: Response<Bytes>) -> Self {
+    /// Of a response.
+    pub(crate) fn of(response: Response<Bytes>) -> Self {
         let retry_after = response.headers().get("retry-after").map(|it| it.to_str().unwrap().parse().unwrap());
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         let (parts, bytes) = response.into_parts();
