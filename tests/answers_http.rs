@@ -398,7 +398,7 @@ fn is_text(table: &str, told: &str) -> bool {
 
 /// One of each kind but those whose code and text are the bank's, the mode's, of certificates or authenticators alone, which are compared
 /// elsewhere.
-fn failures() -> Vec<Failure> {
+pub(crate) fn failures() -> Vec<Failure> {
     use Failure::*;
     let all = vec![
         Missing,

@@ -25,6 +25,8 @@ mod bank_bytes;
 mod bank_faults;
 mod calls;
 mod calls_reference;
+mod clients;
+mod permissions;
 mod processes;
 mod same_work;
 mod support;

@@ -1,9 +1,11 @@
 //! A running service for tests: a temporary data directory, a clock that the test sets, cheap password hashes, the real
 //! HTTP, the real embedded store, the simulated banks.
 
+pub(crate) mod document;
 pub(crate) mod firm;
 pub(crate) mod gpg;
 pub(crate) mod lines;
+pub(crate) mod node;
 pub(crate) mod openssl;
 
 pub(crate) mod person;
@@ -131,9 +133,12 @@ impl Service {
         self.exchange(request.body(body.into()).unwrap()).await
     }
 
-    /// A raw request of any kind; its URI is path and query.
+    /// A raw request of any kind; its URI is path and query. The answer is one that the API's document has.
     pub(crate) async fn exchange(&self, request: Request<Bytes>) -> Answer {
-        Answer::of(self.http.send(request).await.unwrap())
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let answer = Answer::of(self.http.send(request).await.unwrap());
+        document::holds(&method, &path, &answer);
+        answer
     }
 
     /// A record of the store.
@@ -191,7 +196,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    fn of(response: Response<Bytes>) -> Self {
+    /// Of a response.
+    pub(crate) fn of(response: Response<Bytes>) -> Self {
         let retry_after = response.headers().get("retry-after").map(|it| it.to_str().unwrap().parse().unwrap());
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         let (parts, bytes) = response.into_parts();

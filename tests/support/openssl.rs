@@ -1,7 +1,7 @@
 //! Keys and certificates made and judged by another implementation.
 
 use std::io::Write as _;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use avain_test_support::{output, peer};
 
@@ -29,11 +29,32 @@ pub(crate) fn pair(algorithm: &[&str], days: u32) -> Option<Pair> {
 
 /// What openssl makes of an input.
 pub(crate) fn run(arguments: &[&str], input: &str) -> String {
-    let mut openssl = peer("openssl").unwrap();
-    let mut child =
-        openssl.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    String::from_utf8(piped(peer("openssl").unwrap().args(arguments), input.as_bytes())).unwrap()
+}
+
+/// A text encrypted to a public key, PEM (RSA-OAEP, SHA-1).
+pub(crate) fn oaep(key: &str, text: &str) -> Option<Vec<u8>> {
+    let mut openssl = peer("openssl")?;
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(key.as_bytes()).unwrap();
+    openssl.args([
+        "pkeyutl",
+        "-encrypt",
+        "-pubin",
+        "-pkeyopt",
+        "rsa_padding_mode:oaep",
+        "-pkeyopt",
+        "rsa_oaep_md:sha1",
+    ]);
+    Some(piped(openssl.arg("-inkey").arg(file.path()), text.as_bytes()))
+}
+
+/// What a program makes of an input.
+pub(super) fn piped(program: &mut Command, input: &[u8]) -> Vec<u8> {
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = program.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{arguments:?}");
-    String::from_utf8(output.stdout).unwrap()
+    assert!(output.status.success(), "{program:?}");
+    output.stdout
 }

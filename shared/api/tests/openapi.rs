@@ -195,8 +195,9 @@ fn resolved<'v>(whole: &'v Value, schema: &'v Value) -> &'v Value {
     }
 }
 
-/// Type and words of a value; that null counts as absent in a request is no difference.
+/// Type and words of a value; that null counts as absent in a body, and the empty text in a query, is no difference.
 fn kind(schema: &Value) -> String {
+    let schema = schema.pointer("/anyOf/0").unwrap_or(schema);
     let types: Vec<&str> = match &schema["type"] {
         Value::Array(types) => types.iter().filter_map(Value::as_str).filter(|it| *it != "null").collect(),
         one => one.as_str().into_iter().collect(),
