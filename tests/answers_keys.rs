@@ -262,3 +262,96 @@ async fn gpgs_keys_are_taken_unless_expired_revoked_or_weak() {
     let expected = json!([{ "PgpKeyId": good[good.len() - 8..], "PgpKeyPurpose": "authorize" }]);
     assert_eq!(listed(&service, &admin).await, expected);
 }
+
+async fn delete(service: &Service, who: &Credentials, id: &str) -> Answer {
+    let body = json!({ "PgpKeyId": id }).to_string();
+    service.send(Method::DELETE, "/v2/pgp", Some(who), body).await
+}
+
+#[tokio::test]
+async fn a_key_is_deleted_by_its_short_id_or_fingerprint() {
+    use pgp::types::KeyDetails;
+    let service = Service::start().await;
+    let (person, admin, data) = keyholder(&service).await;
+    let keys = [both_purposes(), both_purposes(), both_purposes()];
+    let fingerprints = keys.each_ref().map(|key| format!("{:X}", key.fingerprint()));
+    let short = |at: usize| fingerprints[at][32..].to_owned();
+    for key in &keys {
+        upload(&service, &admin, &armored(key), "authorize").await.succeeded(201);
+        service.clock.advance(time::Duration::seconds(1));
+    }
+    let listed_as = |left: &[usize]| {
+        json!(left.iter().map(|at| json!({ "PgpKeyId": short(*at), "PgpKeyPurpose": "authorize" })).collect::<Vec<_>>())
+    };
+    let before = service.account(person.email()).await;
+
+    // Another account's keys are not there, in the same organisation either.
+    let colleague = Person::new(&service, "colleague@example.com");
+    let theirs = colleague.story().open("admin", &admin.api_key).await.unwrap();
+    delete(&service, &theirs, &short(0)).await.is(404, "01", "Not found");
+    for absent in ["00000000", &"A".repeat(40), &"b".repeat(64)] {
+        delete(&service, &admin, absent).await.is(404, "01", "Not found");
+    }
+    let shape = "Invalid parameter(s): PgpKeyId (8 hex digits, or the whole fingerprint)";
+    for shapeless in ["x", "0x123456", "123456789", &fingerprints[0][24..], "ÄÄÄÄ", &format!("{} ", short(0))] {
+        delete(&service, &admin, shapeless).await.is(400, "01", shape);
+    }
+    let body = json!({ "PgpKeyId": short(0) });
+    asks_for_its_parameters(&service, Method::DELETE, "/v2/pgp", Some(&admin), &body).await;
+    delete(&service, &data, &short(0)).await.is(403, "01", "PGP key deletion allowed for admin user only");
+    service.send(Method::DELETE, "/v2/pgp", None, body.to_string()).await.is(401, "01", "Unauthorized");
+    assert_eq!(service.account(person.email()).await, before);
+
+    let answer = delete(&service, &admin, &short(1).to_lowercase()).await;
+    answer.succeeds(200, "PGP key deleted", &["PgpKeys"]);
+    assert_eq!(answer.body["PgpKeys"], listed_as(&[0, 2]));
+    assert_eq!(listed(&service, &data).await, listed_as(&[0, 2]));
+    delete(&service, &admin, &short(1)).await.is(404, "01", "Not found");
+    let answer = delete(&service, &admin, &fingerprints[0].to_lowercase()).await;
+    assert_eq!(answer.succeeded(200)["PgpKeys"], listed_as(&[2]));
+
+    // Two at once take it away once.
+    let id = short(2);
+    let (one, other) = tokio::join!(delete(&service, &admin, &id), delete(&service, &admin, &id));
+    let mut statuses = [one.status, other.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 404], "{one:?} {other:?}");
+    assert_eq!(listed(&service, &admin).await, json!([]));
+    let events = person.story().audit_events(&admin).await.unwrap();
+    let deleted: Vec<&str> = events
+        .iter()
+        .filter(|event| event["action"] == "pgp-key.delete" && event["outcome"] == "completed")
+        .map(|event| event["resourceId"].as_str().unwrap())
+        .collect();
+    assert_eq!(deleted.len(), 3);
+    assert!(fingerprints.iter().all(|it| deleted.contains(&it.as_str())), "{deleted:?}");
+
+    // It may come back, for the other purpose too.
+    upload(&service, &admin, &armored(&keys[0]), "export").await.succeeded(201);
+    delete(&service, &admin, &short(0)).await.succeeded(200);
+}
+
+/// Short ids are easily made to collide: then the fingerprint has to be given.
+#[tokio::test]
+async fn a_short_id_of_two_keys_deletes_neither() {
+    use avain_domain::names::Email;
+    use avain_domain::records::{PgpKey, PgpPurpose, Record, Write};
+    let service = Service::start().await;
+    let (person, admin, _) = keyholder(&service).await;
+    let store = service.server.machine.deps.store().unwrap();
+    let fingerprints = ["A", "B"].map(|digit| format!("{}0123ABCD", digit.repeat(32)));
+    for fingerprint in &fingerprints {
+        let key = PgpKey {
+            email: Email::parse(person.email()).unwrap(),
+            fingerprint: fingerprint.clone(),
+            purpose: PgpPurpose::Authorize,
+            public_key: Vec::new(),
+            created: service.clock.now(),
+        };
+        store.commit(vec![Write::Insert(Record::PgpKey(key))]).await.unwrap();
+    }
+    delete(&service, &admin, "0123abcd").await.is(409, "01", "Several have this id: use the fingerprint");
+    let answer = delete(&service, &admin, &fingerprints[0]).await;
+    assert_eq!(answer.succeeded(200)["PgpKeys"].as_array().unwrap().len(), 1);
+    delete(&service, &admin, "0123abcd").await.succeeded(200);
+}

@@ -29,7 +29,7 @@ use avain_domain::ports::{
     Factor, FileDescriptor, FileStatus, Identity, IdentityError, KeyContext, NewUser, Random, SignIn, Store,
     Unavailable, UnreadableFile, Vault,
 };
-use avain_domain::records::{Key, Shelf, Stored, Stretch, Write};
+use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::{Password, Secret};
 use avain_domain::service_keys::ServiceKeys;
@@ -120,6 +120,7 @@ async fn play(story: &Story<'_>, inside: &Inside) -> Credentials {
     let new = story.files(&data, "simulator", "NEW").await.unwrap();
     inside.named("DownloadFile (first time)", story.download(&data, "simulator", &new[0])).await;
     inside.named("DownloadFile (again)", story.download(&data, "simulator", &new[0])).await;
+    play_signatures(story, inside, &admin, &data, &signer).await;
     inside.named("Logout", story.log_out("data", &data)).await;
     let trail = Call { operation: &LIST_AUDIT_EVENTS, path: &[], query: "", credentials: Some(&admin), body: None };
     inside.named("ListAuditEvents", client::call(inside, trail)).await;
@@ -147,6 +148,41 @@ async fn play_authenticator(story: &Story<'_>, codes: &OutboxCodes, inside: &Ins
     let code = codes.newest(email, "data", "reset").await.unwrap();
     let body = json!({ "ChResp": challenge, "Encrypted": encrypted, "Code": code });
     inside.named("PasswordReset", ask(&PASSWORD_RESET, "data", Some(body))).await;
+}
+
+/// Uploads that two keys have to sign, and what is told of uploads.
+async fn play_signatures(story: &Story<'_>, inside: &Inside, admin: &Credentials, data: &Credentials, first: &Signer) {
+    let second = Signer::generate("Approver <approver@example.com>").unwrap();
+    story.upload_key(admin, &second.public_key().unwrap(), "authorize").await.unwrap();
+    let store = inside.deps.store().unwrap();
+    let email = Email::parse(&story.company.email).unwrap();
+    for Stored { record, version } in store.account(&email).await.unwrap() {
+        if let Record::Account(mut account) = record {
+            account.policy.signatures = vec![SignatureRule { bank: None, file_type: None, required: 2 }];
+            store.commit(vec![Write::Replace(Record::Account(account), version)]).await.unwrap();
+        }
+    }
+    let file = |name: &str| payment(name, &story.company.name, time::OffsetDateTime::UNIX_EPOCH).into_bytes();
+    let (one, other) = (file("MSG-SIGNED"), file("MSG-SENT"));
+    let upload = async |bytes: &[u8], signer: &Signer| {
+        let signature = signer.sign(bytes).unwrap();
+        story.upload_signed(data, "simulator", "pain.001.001.09", bytes, &signature).await
+    };
+    let waiting = inside.named("UploadFile (waits for signatures)", upload(&one, first)).await;
+    let (id, signature) = (text(&waiting, "UploadId").unwrap(), second.sign(&one).unwrap());
+    let sign = |signature: String| {
+        let id = id.clone();
+        async move { story.add_signature(data, "simulator", &id, &signature).await }
+    };
+    inside.named("AddSignatures (known already)", sign(first.sign(&one).unwrap())).await;
+    inside.named("AddSignatures (the last)", sign(signature)).await;
+    upload(&other, first).await.unwrap();
+    inside.named("UploadFile (the last signature)", upload(&other, &second)).await;
+    inside.named("ListUploads", story.uploads(data, "simulator")).await;
+    inside.named("ListAccountUsage (own)", story.account_usage(data)).await;
+    inside.named("ListAccountUsage (owner)", story.account_usage(admin)).await;
+    let keys = story.keys(admin).await.unwrap();
+    inside.named("DeleteKey", story.delete_key(admin, &keys[1])).await;
 }
 
 /// What an account does with its certificate, and one that uses it.

@@ -6,6 +6,7 @@ mod certificates;
 mod organisation;
 mod recipient;
 mod signer;
+mod uploads;
 
 use async_trait::async_trait;
 use avain_api::Operation;
@@ -204,7 +205,23 @@ impl Story<'_> {
             .collect()
     }
 
-    /// UploadFile.
+    /// UploadFile; the body of the answer tells the upload's id, and whether it waits for signatures.
+    pub async fn upload_signed(
+        &self,
+        data: &Credentials,
+        bank: &str,
+        file_type: &str,
+        bytes: &[u8],
+        signature: &str,
+    ) -> Result<Value, ClientError> {
+        let body = json!({
+            "FileContents": STANDARD.encode(bytes), "FileType": file_type, "FileName": "payment.xml",
+            "Signature": signature,
+        });
+        self.call(&UPLOAD_FILE, &[bank], Some(data), Some(body)).await
+    }
+
+    /// UploadFile, where one signature is enough.
     pub async fn upload(
         &self,
         data: &Credentials,
@@ -213,11 +230,7 @@ impl Story<'_> {
         bytes: &[u8],
         signature: &str,
     ) -> Result<(), ClientError> {
-        let body = json!({
-            "FileContents": STANDARD.encode(bytes), "FileType": file_type, "FileName": "payment.xml",
-            "Signature": signature,
-        });
-        self.call(&UPLOAD_FILE, &[bank], Some(data), Some(body)).await.map(drop)
+        self.upload_signed(data, bank, file_type, bytes, signature).await.map(drop)
     }
 
     /// DownloadFile: the bytes.

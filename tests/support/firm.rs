@@ -1,11 +1,13 @@
 //! A company that has everything it needs to move files.
 
 use avain::client::Credentials;
-use avain::story::{Signer, Story, payment};
+use avain::story::{Signer, Story, credentials, payment};
 use avain_bank_simulator::{BankKey, Operation, Simulator};
 use avain_domain::names::{Bank, Email, OrganisationId};
 use avain_domain::ports::Store;
-use avain_domain::records::{CertificateState, Key, LAST_ID, Record, Shelf, Stored, Stretch, Upload};
+use avain_domain::records::{
+    CertificateState, Key, LAST_ID, Record, Shelf, SignatureRule, Stored, Stretch, Upload, Write,
+};
 use aws_lc_rs::digest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -43,9 +45,14 @@ pub(crate) struct Payment {
 impl Payment {
     /// The body of an UploadFile.
     pub(crate) fn body(&self) -> Value {
+        self.body_with(&self.signature)
+    }
+
+    /// The body of an UploadFile with another signature.
+    pub(crate) fn body_with(&self, signature: &str) -> Value {
         json!({
             "FileContents": STANDARD.encode(&self.bytes), "FileType": PAYMENT, "FileName": "payment.xml",
-            "Signature": self.signature,
+            "Signature": signature,
         })
     }
 }
@@ -144,6 +151,49 @@ impl<'a> Firm<'a> {
     /// UploadFile at the simulator.
     pub(crate) async fn upload(&self, body: &Value) -> Answer {
         self.service.send(Method::PUT, "/v2/files/simulator", Some(&self.data), body.to_string()).await
+    }
+
+    /// Registers one more key that authorises payments.
+    pub(crate) async fn another_signer(&self) -> Signer {
+        let signer = Signer::generate("Approver <approver@example.com>").unwrap();
+        self.story.upload_key(&self.admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+        signer
+    }
+
+    /// The policy of the account's organisation, as the account has it: so many signatures for each upload.
+    pub(crate) async fn ask_for(&self, required: u8) {
+        let rule = SignatureRule { bank: None, file_type: None, required };
+        self.ask_by(vec![rule]).await;
+    }
+
+    /// As [`Firm::ask_for`], by these rules.
+    pub(crate) async fn ask_by(&self, signatures: Vec<SignatureRule>) {
+        for stored in self.records().await {
+            if let Record::Account(mut account) = stored.record {
+                account.policy.signatures.clone_from(&signatures);
+                let changed = Write::Replace(Record::Account(account), stored.version);
+                self.store().commit(vec![changed]).await.unwrap();
+            }
+        }
+    }
+
+    /// A new session of data mode, when the clock has outlived the last.
+    pub(crate) async fn log_in_again(&mut self) {
+        self.data = credentials(&self.story.log_in("data").await.unwrap()).unwrap();
+    }
+
+    /// AddSignatures at the simulator.
+    pub(crate) async fn sign(&self, id: &str, signature: &str) -> Answer {
+        let path = format!("/v2/uploads/simulator/{id}/signatures");
+        let body = json!({ "Signature": signature }).to_string();
+        self.service.send(Method::PUT, &path, Some(&self.data), body).await
+    }
+
+    /// The uploads in the journal of the simulator, as ListUploads tells them.
+    pub(crate) async fn uploads(&self) -> Vec<Value> {
+        let answer = self.get("/v2/uploads/simulator").await;
+        answer.succeeds(200, "OK", &["Uploads"]);
+        answer.body["Uploads"].as_array().unwrap().clone()
     }
 
     /// A signed payment that differs from others by its message id.

@@ -163,8 +163,7 @@ const STORE: Lines = &[
             ("Query", &[ACCOUNT]),
             ("GetItem", &[SEALED, UPLOADS, UPLOAD_IDS]),
             ("BatchGetItem", &[ACCOUNT, SEALED]),
-            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS, UPLOAD_IDS, USAGE]),
-            ("DeleteItem", &[UPLOAD_IDS]),
+            ("PutItem", &[ACCOUNT, AUDIT, UPLOADS, USAGE]),
         ],
     ),
     (

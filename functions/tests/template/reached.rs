@@ -43,6 +43,8 @@ const NOT_PLAYED: &[(&str, &str, &str)] = &[
     ("EnrollCert", "dynamodb:DeleteItem KEY#????????-????-????-????-????????????#*", "the bank refuses"),
     ("ListFiles", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("UploadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
+    ("UploadFile", "dynamodb:DeleteItem UPLOADIDS#*", "an upload that waited too long begins anew"),
+    ("AddSignatures", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("DownloadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("SealAudit", "dynamodb:Query AUDITBATCH#*", "an event came late, because a clock was set back"),
 ];
@@ -304,7 +306,9 @@ impl Store for Recording<Arc<dyn Store>> {
     async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
         for write in &writes {
             let (action, key) = match write {
-                Write::Insert(record) | Write::Replace(record, _) => ("dynamodb:PutItem", record.key()),
+                Write::Insert(record) | Write::Replace(record, _) | Write::Keep(record) => {
+                    ("dynamodb:PutItem", record.key())
+                }
                 Write::Event(event) => {
                     let counter = Counter::Events(event.organisation.clone(), event.shard);
                     self.recorder.note("dynamodb:UpdateItem", grants::partition(&Key::Count(counter)));

@@ -94,6 +94,11 @@ async fn a_count_has_a_limit() {
 }
 
 #[tokio::test]
+async fn what_is_kept_meets_no_condition() {
+    suite::what_is_kept_meets_no_condition(store(), "a").await;
+}
+
+#[tokio::test]
 async fn a_stretch_lies_between_two_ids() {
     suite::a_stretch_lies_between_two_ids(&*store(), "a").await;
 }

@@ -7,7 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use avain_domain::pgp::{KeyProblem, PublicKey, SignatureProblem, encrypt, read_public_key, short_id, verify_detached};
+use avain_domain::pgp::{
+    KeyProblem, PublicKey, SignatureProblem, encrypt, is_usable, read_public_key, short_id, verify_detached,
+};
 use avain_domain::ports::Random;
 use avain_domain::records::PgpPurpose::{Authorize, Export};
 use avain_test_support::{output, peer};
@@ -17,6 +19,7 @@ use pgp::composed::{
     ArmorOptions, Deserializable, DetachedSignature, EncryptionCaps, KeyType, Message, SecretKeyParamsBuilder,
     SignedPublicKey, SignedSecretKey, SubkeyParamsBuilder,
 };
+use pgp::crypto::ecc_curve::ECCCurve;
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::ser::Serialize;
 use pgp::types::{KeyVersion, Password};
@@ -107,7 +110,7 @@ fn signers(signatures: &str, key: &PublicKey, now: i64) -> Result<Vec<String>, S
 #[test]
 fn keys_of_the_common_algorithms_sign() {
     let Some(gpg) = Gpg::new() else { return };
-    let algorithms = ["rsa2048", "rsa3072", "ed25519", "nistp256", "default"];
+    let algorithms = ["rsa2048", "rsa3072", "ed25519", "nistp256", "nistp384", "nistp521", "default"];
     for (index, algorithm) in algorithms.into_iter().enumerate() {
         let fingerprint = gpg.key(&format!("key{index}"), &[], algorithm, "default", "never");
         let key = register(&gpg.export(&fingerprint));
@@ -174,6 +177,8 @@ fn a_key_counts_until_it_expires() {
     let signature = gpg.sign(START, &fingerprint, &[], DATA);
     for (now, valid) in [(START + 10 * DAY - 1, true), (START + 10 * DAY, false), (START - 61, false)] {
         assert_eq!(signers(&signature, &key, now).is_ok(), valid, "{now}");
+        assert_eq!(is_usable(&key.binary, Authorize, at(now)), valid, "{now}");
+        assert!(!is_usable(&key.binary, Export, at(now)));
         let expected = if valid { Ok(key.clone()) } else { Err(KeyProblem::Expired) };
         let read = read_public_key(&armored, Authorize, at(now));
         // Before the key's time even its own signatures are from the future.
@@ -254,7 +259,7 @@ fn weak_keys_and_digests_are_refused() {
 
     let fingerprint = gpg.key("strong", &[], "rsa2048", "sign", "never");
     let key = register(&gpg.export(&fingerprint));
-    for digest in ["SHA1", "RIPEMD160"] {
+    for digest in ["SHA1", "RIPEMD160", "MD5"] {
         let signature = gpg.sign(START, &fingerprint, &["--allow-weak-digest-algos", "--digest-algo", digest], DATA);
         assert_eq!(signers(&signature, &key, START), Err(SignatureProblem::AllFailed), "{digest}");
     }
@@ -362,6 +367,38 @@ fn version_6_keys_sign_too() {
         for signature in signatures {
             let found = signers(&armor("PGP SIGNATURE", signature), key, LATER);
             assert_eq!(found, Ok(vec![key.fingerprint.clone()]));
+        }
+    }
+}
+
+/// What gpg does not make: version 6, and Ed448.
+#[test]
+fn keys_of_every_kind_sign_in_both_versions() {
+    let curves = [ECCCurve::P256, ECCCurve::P384, ECCCurve::P521].map(KeyType::ECDSA);
+    let both = [vec![KeyType::Rsa(2048), KeyType::Ed25519, KeyType::Ed448], curves.to_vec()].concat();
+    for version in [KeyVersion::V4, KeyVersion::V6] {
+        for kind in &both {
+            let mut subkey = SubkeyParamsBuilder::default();
+            let subkey = subkey.version(version).key_type(KeyType::Ed25519).can_sign(true).build().unwrap();
+            let mut builder = SecretKeyParamsBuilder::default();
+            builder.version(version).key_type(kind.clone()).can_certify(true).can_sign(true).subkey(subkey);
+            let secret = builder.primary_user_id("every kind".to_owned()).build().unwrap().generate(OsRng).unwrap();
+            let armored = SignedPublicKey::from(secret.clone()).to_armored_string(ArmorOptions::default()).unwrap();
+            let key = read_public_key(&armored, Authorize, at(LATER)).unwrap_or_else(|it| panic!("{kind:?}: {it}"));
+            let (password, digest) = (Password::empty(), HashAlgorithm::Sha512);
+            let primary = &secret.primary_key;
+            let binary = DetachedSignature::sign_binary_data(OsRng, primary, &password, digest, DATA).unwrap();
+            let text = DetachedSignature::sign_text_data(OsRng, primary, &password, digest, DATA).unwrap();
+            let by_subkey = &secret.secret_subkeys[0].key;
+            let by_subkey = DetachedSignature::sign_binary_data(OsRng, by_subkey, &password, digest, DATA).unwrap();
+            let armored = [&binary, &text, &by_subkey].map(|it| armor("PGP SIGNATURE", &it.to_bytes().unwrap()));
+            for signature in &armored {
+                assert_eq!(signers(signature, &key, LATER), Ok(vec![key.fingerprint.clone()]), "{version:?} {kind:?}");
+                let other = verify_detached(signature, b"other", &[&key.binary], at(LATER));
+                assert_eq!(other, Err(SignatureProblem::AllFailed), "{version:?} {kind:?}");
+            }
+            // Whatever signs for a key, it is one signer.
+            assert_eq!(signers(&armored.concat(), &key, LATER), Ok(vec![key.fingerprint.clone()]));
         }
     }
 }

@@ -272,6 +272,36 @@ pub(crate) async fn a_count_has_a_limit(store: &dyn Store, tag: &str) {
 }
 
 /// A stretch of a shelf is what lies between two ids, neither of them included, from one end or the other.
+/// What says the same each time is written whatever is there, and keeps no other write of its transaction from being done.
+pub(crate) async fn what_is_kept_meets_no_condition(store: Arc<dyn Store>, tag: &str) {
+    let kept = attempts(tag, "kept", 1);
+    for number in 0..2 {
+        let other = attempts(tag, &format!("other{number}"), 1);
+        store.commit(vec![Write::Insert(other), Write::Keep(kept.clone())]).await.unwrap();
+        let expected = Stored { record: kept.clone(), version: 1 };
+        assert_eq!(store.get(&[kept.key()]).await.unwrap(), [expected]);
+    }
+    store.commit(vec![Write::Replace(attempts(tag, "kept", 2), 1)]).await.unwrap();
+    // With what does not hold it is not written either.
+    let writes = vec![Write::Insert(attempts(tag, "other0", 2)), Write::Keep(kept.clone())];
+    let Err(CommitError::Conflict { index: 0, .. }) = store.commit(writes).await else { panic!("no conflict") };
+    assert_eq!(store.get(&[kept.key()]).await.unwrap()[0].version, 2);
+    store.commit(vec![Write::Keep(kept.clone())]).await.unwrap();
+    assert_eq!(store.get(&[kept.key()]).await.unwrap(), [Stored { record: kept.clone(), version: 1 }]);
+
+    // A few at once all succeed.
+    let writers: Vec<_> = (0..4)
+        .map(|number| {
+            let (store, kept) = (Arc::clone(&store), kept.clone());
+            let own = attempts(tag, &format!("writer{number}"), 1);
+            tokio::spawn(async move { store.commit(vec![Write::Insert(own), Write::Keep(kept)]).await })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap().unwrap();
+    }
+}
+
 pub(crate) async fn a_stretch_lies_between_two_ids(store: &dyn Store, tag: &str) {
     for number in 1..=5 {
         store.commit(vec![Write::Event(event(tag, number, 0))]).await.unwrap();

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
 
+mod accounts;
 mod answers;
 mod bank;
 mod profiles;

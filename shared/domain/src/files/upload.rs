@@ -1,4 +1,4 @@
-//! Files to the banks: signed by enough keys, journalled before they leave, sent at most once (decisions 0004 and 0012).
+//! Files to the banks: signed by enough keys, journalled before they leave, sent at most once (decisions 0004 and 0020).
 
 use sha2::{Digest, Sha256};
 use time::Duration;
@@ -84,10 +84,11 @@ pub async fn sign(
     let bank = caller.bank(desk.banks, bank)?;
     let stored = find(desk.store, caller, bank, id).await?;
     let Upload { digest, file_type, file_name, blob, .. } = stored.record.clone();
-    if stored.record.state == UploadState::Waiting && !is_fresh(desk.context, &stored.record) {
+    let blob = blob.ok_or(Failure::NotWaiting)?;
+    let open = matches!(stored.record.state, UploadState::Waiting | UploadState::NotSent);
+    if open && !is_fresh(desk.context, &stored.record) {
         return Err(Failure::WaitedTooLong);
     }
-    let blob = blob.ok_or(Failure::NotWaiting)?;
     let sealed = blobs.get(&blob).await?;
     let sealed = sealed.ok_or_else(|| Failure::Unavailable(format!("blob {blob} is missing")))?;
     let bytes = desk.sealer.open(&blob_id(caller.organisation(), &caller.login.email, &blob), &sealed).await?;
