@@ -81,6 +81,8 @@ async fn calls_per_operation_are_the_golden_ones() {
     };
     let admin = play(&client_of("count@example.com"), &inside).await;
     play_certificates(&client_of("count@example.com"), &client_of("other@example.com"), &inside, &admin).await;
+    let owner = client_of("count@example.com");
+    play_organisation(&owner, &client_of("other@example.com"), &client_of("third@example.com"), &inside, &admin).await;
 
     let mut table = String::from("operation R W O K I B\n");
     for line in inside.lines.lock().unwrap().iter() {
@@ -166,6 +168,27 @@ async fn play_certificates(story: &Story<'_>, other: &Story<'_>, inside: &Inside
     inside.named("ExportCert", ask(&EXPORT_CERT, admin, &["simulator"], &query, None)).await;
     let body = Some(json!({ "Export": "disabled" }));
     inside.named("ConfigCerts", ask(&CONFIG_CERTS, admin, &[], "", body)).await;
+}
+
+/// What the owner of the API key does with the accounts under it: its own, another one, and one that registers now.
+async fn play_organisation(
+    owner: &Story<'_>,
+    other: &Story<'_>,
+    third: &Story<'_>,
+    inside: &Inside,
+    admin: &Credentials,
+) {
+    inside.named("GetPolicy", owner.policy(admin)).await;
+    let policy = json!({ "SkipPhoneVerification": true, "SkipEmailVerification": true });
+    inside.named("PutPolicy (two accounts)", owner.set_policy(admin, &policy)).await;
+    inside.named("PutPolicy (no change)", owner.set_policy(admin, &policy)).await;
+    inside.named("Register (trusted)", third.register("admin", &admin.api_key)).await;
+    inside.named("ListAccounts (three)", owner.accounts(admin)).await;
+    inside.named("DeleteAccount (nothing held)", owner.delete_account(admin, &third.company.email)).await;
+    owner.share(admin, &other.company.email).await.unwrap();
+    inside.named("DeleteAccount", owner.delete_account(admin, &other.company.email)).await;
+    owner.set_policy(admin, &json!({ "CallsPerMinute": 100_000 })).await.unwrap();
+    inside.named("ListKeys (calls limited)", owner.keys(admin)).await;
 }
 
 /// A certificate and its private key, PEM.

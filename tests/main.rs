@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 mod answers_account;
+mod answers_accounts;
 mod answers_api_key;
 mod answers_audit;
 mod answers_certificates;
@@ -13,6 +14,7 @@ mod answers_http;
 mod answers_import;
 mod answers_keys;
 mod answers_outage;
+mod answers_policy;
 mod answers_retire;
 mod answers_second_factor;
 mod answers_session;

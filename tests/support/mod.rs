@@ -2,6 +2,7 @@
 //! HTTP, the real embedded store, the simulated banks.
 
 pub(crate) mod firm;
+pub(crate) mod frail;
 pub(crate) mod gpg;
 pub(crate) mod lines;
 pub(crate) mod openssl;

@@ -163,6 +163,7 @@ async fn the_stores_suite() {
     store::a_hundred_at_once(&*store, "j").await;
     store::events_are_counted(Arc::clone(&store), "k").await;
     store::a_count_has_a_limit(&*store, "l").await;
+    store::members_are_found(&*store, "m").await;
     store::a_stretch_lies_between_two_ids(&*store, "m").await;
     store::long_stretches_are_whole(&*store, "n").await;
 }
