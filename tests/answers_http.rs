@@ -464,6 +464,9 @@ pub(crate) fn failures() -> Vec<Failure> {
             | NoSignature
             | SignaturesFailed
             | Unresolved(_)
+            | NotWaiting
+            | WaitedTooLong
+            | Ambiguous(_)
             | TooLarge { .. }
             | BankRefused { .. }
             | BankUnreachable

@@ -1,7 +1,7 @@
 //! The table of answers where something fails that the service depends on, or breaks: the call is refused, and nothing of it
 //! is half done.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -16,111 +16,31 @@ use avain_api::operations::{
     RETIRE_CERT, SHARE_CERTS, UNSHARE_CERTS,
 };
 use avain_bank_simulator::{BankKey, Operation as Bank};
-use avain_domain::names::{Email, Login};
-use avain_domain::ports::{
-    Claims, CommitError, DataKey, Expiring, Factor, Identity, IdentityError, KeyContext, NewUser, SignIn, Store,
-    Tokens, Unavailable, Vault,
-};
-use avain_domain::records::{CertificateState, Key, Shelf, Stored, Stretch, UploadState, Write};
+use avain_domain::ports::{Claims, DataKey, Identity, IdentityError, KeyContext, Store, Tokens, Unavailable, Vault};
+use avain_domain::records::{CertificateState, UploadState};
 use avain_domain::seal::Sealer;
-use avain_domain::secret::{Password, Secret};
+use avain_domain::secret::Secret;
 use http::Method;
 use serde_json::json;
 use time::OffsetDateTime;
 
 use crate::calls::{export_key, self_signed};
 use crate::support::firm::{Firm, PAYMENT, path_of};
+use crate::support::frail::Patience;
 use crate::support::person::Person;
+use crate::support::pool::Interposed;
 use crate::support::{Answer, Service};
-
-/// The machine's store, which answers so many calls more.
-pub(crate) struct Frail {
-    pub(crate) deps: Deps,
-    pub(crate) left: Arc<AtomicI64>,
-}
-
-impl Frail {
-    fn store(&self) -> Result<&dyn Store, Unavailable> {
-        if self.left.fetch_sub(1, Ordering::SeqCst) <= 0 {
-            return Err(Unavailable("the store is down".to_owned()));
-        }
-        Ok(self.deps.store().unwrap())
-    }
-}
-
-#[async_trait]
-impl Store for Frail {
-    async fn account(&self, email: &Email) -> Result<Vec<Stored>, Unavailable> {
-        self.store()?.account(email).await
-    }
-
-    async fn get(&self, keys: &[Key]) -> Result<Vec<Stored>, Unavailable> {
-        self.store()?.get(keys).await
-    }
-
-    async fn stretch(&self, of: &Shelf, stretch: Stretch<'_>) -> Result<Vec<Stored>, Unavailable> {
-        self.store()?.stretch(of, stretch).await
-    }
-
-    async fn expiring(&self, from: OffsetDateTime, until: OffsetDateTime) -> Result<Vec<Expiring>, Unavailable> {
-        self.store()?.expiring(from, until).await
-    }
-
-    async fn commit(&self, writes: Vec<Write>) -> Result<(), CommitError> {
-        self.store()?.commit(writes).await
-    }
-}
-
-pub(crate) const FOREVER: i64 = i64::MAX;
-
-/// Calls, with a store that fails at the first, second, ... use of it, until the call succeeds. After each failure `stands`
-/// looks at what is left, with the store well again.
-async fn until_it_succeeds(
-    left: &AtomicI64,
-    success: u16,
-    call: impl AsyncFn() -> Answer,
-    stands: impl AsyncFn(i64),
-) -> i64 {
-    for good in 0..10 {
-        left.store(good, Ordering::SeqCst);
-        let answer = call().await;
-        left.store(FOREVER, Ordering::SeqCst);
-        if answer.status == success {
-            return good;
-        }
-        answer.is(503, "01", "Temporarily unavailable");
-        assert_eq!(answer.retry_after, Some(1));
-        stands(good).await;
-    }
-    panic!("no success with ten calls of the store");
-}
-
-/// A service whose store answers so many calls more.
-async fn frail() -> (Service, Arc<AtomicI64>) {
-    let left = Arc::new(AtomicI64::new(FOREVER));
-    let frail = Arc::clone(&left);
-    let service = Service::start_rewired(
-        |_| {},
-        move |mut machine, _| {
-            let store = Frail { deps: machine.deps.clone(), left: frail };
-            machine.deps = machine.deps.with_store(Arc::new(store));
-            machine
-        },
-    )
-    .await;
-    (service, left)
-}
 
 #[tokio::test]
 async fn while_the_store_is_down_nothing_is_half_done() {
-    let (service, left) = frail().await;
+    let (service, store) = Patience::start().await;
     let person = Person::new(&service, "outage@example.com");
     let nobody = async |_| {
         assert!(service.account(person.email()).await.is_empty());
         // What a registration that broke off left in the user pool gives way after a minute.
         service.clock.advance(time::Duration::minutes(1));
     };
-    let calls = until_it_succeeds(&left, 201, async || person.register("admin", "0").await, nobody).await;
+    let calls = store.until_it_succeeds(201, async || person.register("admin", "0").await, nobody).await;
     assert!(calls >= 2, "{calls}");
 
     let phone = person.company.phone.clone();
@@ -129,17 +49,17 @@ async fn while_the_store_is_down_nothing_is_half_done() {
     // A login that the store never heard of spent nothing; a later one stays counted.
     let challenge = person.challenge("admin").await;
     let encrypted = person.encrypted(person.password("admin"), &challenge);
-    left.store(0, Ordering::SeqCst);
+    store.ends_after(0);
     person.answer("admin", &challenge, &encrypted).await.is(503, "01", "Temporarily unavailable");
-    left.store(FOREVER, Ordering::SeqCst);
+    store.never_ends();
     assert!(!person.spent(&challenge).await);
     assert_eq!(person.failures("admin").await, 0);
     person.answer("admin", &challenge, &encrypted).await.succeeded(200);
     let counted = async |good| assert_eq!(i64::from(person.failures("admin").await), good);
-    let calls = until_it_succeeds(&left, 200, async || person.log_in("admin").await, counted).await;
+    let calls = store.until_it_succeeds(200, async || person.log_in("admin").await, counted).await;
     assert_eq!(i64::from(person.failures("admin").await), calls - 1, "a right password alone takes back only itself");
 
-    left.store(FOREVER, Ordering::SeqCst);
+    store.never_ends();
     let admin = {
         let story = person.story();
         let token = story.log_in("admin").await.unwrap()["AccessToken"].as_str().unwrap().to_owned();
@@ -154,14 +74,14 @@ async fn while_the_store_is_down_nothing_is_half_done() {
     let before = service.account(person.email()).await;
     let unchanged = async |_| assert_eq!(service.account(person.email()).await, before);
     let upload = async || service.send(Method::PUT, "/v2/pgp", Some(&admin), body.clone()).await;
-    assert_eq!(until_it_succeeds(&left, 201, upload, unchanged).await, 2);
+    assert_eq!(store.until_it_succeeds(201, upload, unchanged).await, 2);
     let list = async || service.send(Method::GET, "/v2/pgp", Some(&admin), "").await;
-    assert_eq!(until_it_succeeds(&left, 200, list, async |_| {}).await, 1);
+    assert_eq!(store.until_it_succeeds(200, list, async |_| {}).await, 1);
 
     // The token lives on until the logout is kept.
     let log_out = async || service.send(Method::DELETE, &person.session("admin"), Some(&admin), "").await;
     let lives = async |_| list().await.succeeds(200, "OK", &["PgpKeys"]);
-    until_it_succeeds(&left, 200, log_out, lives).await;
+    store.until_it_succeeds(200, log_out, lives).await;
     list().await.is(401, "01", "Unauthorized");
 }
 
@@ -183,7 +103,7 @@ const BY_THEMSELVES: [&str; 10] = [
 #[tokio::test]
 async fn whichever_use_of_the_store_fails_nothing_is_done() {
     let (certificate, private_key) = self_signed();
-    let (service, left) = frail().await;
+    let (service, store) = Patience::start().await;
     let codes = service.codes();
     let firm = Firm::enrolled(&service, &codes, "outage").await;
     let friend = Firm::open_under(&service, &codes, "friend", &firm.admin.api_key).await;
@@ -216,7 +136,7 @@ async fn whichever_use_of_the_store_fails_nothing_is_done() {
         let before = state().await;
         let call = async || service.send(operation.method.clone(), path, Some(who), body.to_string()).await;
         let unchanged = async |good| assert_eq!(state().await, before, "{} after {good}", operation.name);
-        let uses = until_it_succeeds(&left, *success, call, unchanged).await;
+        let uses = store.until_it_succeeds(*success, call, unchanged).await;
         assert!(uses >= 1, "{} succeeded without the store", operation.name);
     }
     let seen: Vec<&str> = calls.iter().map(|(operation, ..)| operation.name).chain(BY_THEMSELVES).collect();
@@ -225,26 +145,17 @@ async fn whichever_use_of_the_store_fails_nothing_is_done() {
     }
 }
 
-/// One call with a store that answers so many calls more: it fails.
-async fn fails(left: &AtomicI64, good: i64, call: impl Future<Output = Answer>) {
-    left.store(good, Ordering::SeqCst);
-    let answer = call.await;
-    left.store(FOREVER, Ordering::SeqCst);
-    answer.is(503, "01", "Temporarily unavailable");
-    assert_eq!(answer.retry_after, Some(1));
-}
-
 /// What the user pool has done is done, though the caller is not told so: the next login goes on from there.
 #[tokio::test]
 async fn a_store_that_fails_after_the_user_pool_leaves_a_way_on() {
-    let (service, left) = frail().await;
+    let (service, store) = Patience::start().await;
     let person = Person::registered(&service, "after@example.com").await;
     let phone = person.company.phone.clone();
     let code = person.code("admin", "phone").await;
     let before = service.account(person.email()).await;
     // Before the pool: nothing, so that the code is good still. After it: it is used.
-    fails(&left, 0, person.verify_phone("admin", &phone, &code)).await;
-    fails(&left, 1, person.verify_phone("admin", &phone, &code)).await;
+    store.fails(0, person.verify_phone("admin", &phone, &code)).await;
+    store.fails(1, person.verify_phone("admin", &phone, &code)).await;
     person.verify_phone("admin", &phone, &code).await.is(400, "01", "Code expired, request a new one");
 
     let ask = async || {
@@ -253,14 +164,14 @@ async fn a_store_that_fails_after_the_user_pool_leaves_a_way_on() {
         (answer.text("Session"), person.code("admin", "mfa").await)
     };
     let (session, code) = ask().await;
-    fails(&left, 0, person.second_factor(&session, &code)).await;
+    store.fails(0, person.second_factor(&session, &code)).await;
     person.second_factor(&session, &code).await.is(400, "01", "Invalid session, start login again");
     let (session, code) = ask().await;
     let token = person.second_factor(&session, &code).await.text("AccessToken");
 
     let code = person.code("admin", "email").await;
-    fails(&left, 0, person.verify_email("admin", &token, &code)).await;
-    fails(&left, 1, person.verify_email("admin", &token, &code)).await;
+    store.fails(0, person.verify_email("admin", &token, &code)).await;
+    store.fails(1, person.verify_email("admin", &token, &code)).await;
     person.verify_email("admin", &token, &code).await.is(400, "01", "Code expired, request a new one");
     let (session, code) = ask().await;
     person.second_factor(&session, &code).await.succeeds(
@@ -274,15 +185,15 @@ async fn a_store_that_fails_after_the_user_pool_leaves_a_way_on() {
 /// Before the bank is asked nothing is done; what it did is not known where its answer cannot be kept.
 #[tokio::test]
 async fn a_store_that_fails_after_the_bank_leaves_its_answer_unknown() {
-    let (service, left) = frail().await;
+    let (service, store) = Patience::start().await;
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "bank").await;
     let untouched = firm.records().await;
     for good in 0..2 {
-        fails(&left, good, firm.enrol()).await;
+        store.fails(good, firm.enrol()).await;
         assert_eq!((firm.records().await, firm.calls(Bank::GetCertificate)), (untouched.clone(), 0));
     }
-    fails(&left, 2, firm.enrol()).await;
+    store.fails(2, firm.enrol()).await;
     assert_eq!(firm.certificate().await.unwrap().0, CertificateState::Pending);
     assert_eq!(firm.calls(Bank::GetCertificate), 1);
     firm.enrol().await.is(409, "01", "Enrolment already in progress");
@@ -292,10 +203,10 @@ async fn a_store_that_fails_after_the_bank_leaves_its_answer_unknown() {
     let payment = firm.payment("OUTAGE");
     let body = payment.body();
     for good in 0..3 {
-        fails(&left, good, firm.upload(&body)).await;
+        store.fails(good, firm.upload(&body)).await;
         assert_eq!((firm.journal(PAYMENT, &payment.bytes).await, firm.calls(Bank::UploadFile)), (None, 0));
     }
-    fails(&left, 3, firm.upload(&body)).await;
+    store.fails(3, firm.upload(&body)).await;
     let journalled = firm.journal(PAYMENT, &payment.bytes).await.unwrap();
     assert_eq!(journalled.state, UploadState::Sending);
     let unresolved = format!("Earlier upload of these bytes is unresolved: {}", journalled.id);
@@ -378,53 +289,6 @@ async fn while_the_vault_is_down_nothing_is_enrolled_sent_or_fetched() {
     }
 }
 
-/// The user pool, while it works.
-struct FrailPool {
-    deps: Deps,
-    works: Arc<AtomicBool>,
-}
-
-impl FrailPool {
-    fn pool(&self) -> Result<&dyn Identity, IdentityError> {
-        let down = || IdentityError::from(Unavailable("the user pool is down".to_owned()));
-        self.works.load(Ordering::SeqCst).then(|| self.deps.identity().unwrap()).ok_or_else(down)
-    }
-}
-
-#[async_trait]
-impl Identity for FrailPool {
-    async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError> {
-        self.pool()?.sign_up(user).await
-    }
-    async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
-        self.pool()?.confirm_phone(login, phone, code).await
-    }
-    async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError> {
-        self.pool()?.sign_in(login, password).await
-    }
-    async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
-        self.pool()?.answer_factor(login, session, code).await
-    }
-    async fn choose_factor(&self, login: &Login, session: &str, factor: Factor) -> Result<SignIn, IdentityError> {
-        self.pool()?.choose_factor(login, session, factor).await
-    }
-    async fn begin_totp(&self, login: &Login, token: &str) -> Result<Password, IdentityError> {
-        self.pool()?.begin_totp(login, token).await
-    }
-    async fn confirm_totp(&self, login: &Login, token: &str, code: &str) -> Result<(), IdentityError> {
-        self.pool()?.confirm_totp(login, token, code).await
-    }
-    async fn prefer_factor(&self, login: &Login, token: &str, factor: Option<Factor>) -> Result<(), IdentityError> {
-        self.pool()?.prefer_factor(login, token, factor).await
-    }
-    async fn verify_email(&self, login: &Login, token: &str, code: &str) -> Result<(), IdentityError> {
-        self.pool()?.verify_email(login, token, code).await
-    }
-    async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
-        self.pool()?.sign_out(login).await
-    }
-}
-
 /// One call while the pool is down: it is refused, and the store has of the person what it had.
 async fn down(works: &AtomicBool, person: &Person<'_>, call: impl Future<Output = Answer>) {
     let before = person.service.account(person.email()).await;
@@ -443,8 +307,9 @@ async fn while_the_user_pool_is_down_nobody_gets_further() {
     let service = Service::start_rewired(
         |_| {},
         move |mut machine, _| {
-            let pool = FrailPool { deps: machine.deps.clone(), works: state };
-            machine.deps = machine.deps.with_identity(Arc::new(pool));
+            let down = || IdentityError::from(Unavailable("the user pool is down".to_owned()));
+            let works = move |_: &str| state.load(Ordering::SeqCst).then_some(()).ok_or_else(down);
+            machine.deps = Interposed::in_front_of(machine.deps, works);
             machine
         },
     )

@@ -1,11 +1,6 @@
 //! The table of answers where a login waits for its second factor: codes by SMS, an authenticator's, the choice between them.
 
-use std::sync::Arc;
-
-use async_trait::async_trait;
-use avain_domain::names::Login;
-use avain_domain::ports::{Factor, Identity, IdentityError, NewUser, SignIn};
-use avain_domain::secret::Password;
+use avain_domain::ports::{Factor, IdentityError};
 use http::Method;
 use serde_json::json;
 use time::Duration;
@@ -13,6 +8,7 @@ use time::Duration;
 use crate::answers_session::is_logged_in;
 use crate::support::Service;
 use crate::support::person::{Person, wrong};
+use crate::support::pool::Interposed;
 
 const NO_SESSION: &str = "Invalid session, start login again";
 const EXPIRED: &str = "Code expired, request a new one";
@@ -152,65 +148,13 @@ async fn logging_out_ends_a_login_that_waits_for_its_code() {
     person.second_factor(&session, &person.code("admin", "mfa").await).await.is(400, "01", NO_SESSION);
 }
 
-/// A user pool that hears nobody for some time.
-struct Exhausted;
-
-#[async_trait]
-impl Identity for Exhausted {
-    async fn sign_up(&self, _: NewUser<'_>) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn trust(&self, _: &Login, _: bool, _: bool) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn confirm_phone(&self, _: &Login, _: &str, _: &str) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn sign_in(&self, _: &Login, _: &Password) -> Result<SignIn, IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn answer_factor(&self, _: &Login, _: &str, _: &str) -> Result<SignIn, IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn choose_factor(&self, _: &Login, _: &str, _: Factor) -> Result<SignIn, IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn begin_totp(&self, _: &Login, _: &str) -> Result<Password, IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn confirm_totp(&self, _: &Login, _: &str, _: &str) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn prefer_factor(&self, _: &Login, _: &str, _: Option<Factor>) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn drop_authenticator(&self, _: &Login, _: &str) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn begin_reset(&self, _: &Login) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn reset(&self, _: &Login, _: &str, _: &Password) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn verify_email(&self, _: &Login, _: &str, _: &str) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn sign_out(&self, _: &Login) -> Result<(), IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-    async fn remove(&self, _: &Login) -> Result<bool, IdentityError> {
-        Err(IdentityError::TooMany)
-    }
-}
-
 /// As Cognito does where a user asks for too many codes.
 #[tokio::test]
 async fn a_pool_that_says_too_many_is_a_limit_of_attempts() {
     let service = Service::start_rewired(
         |_| {},
         |mut machine, _| {
-            machine.deps = machine.deps.with_identity(Arc::new(Exhausted));
+            machine.deps = Interposed::in_front_of(machine.deps, |_| Err(IdentityError::TooMany));
             machine
         },
     )

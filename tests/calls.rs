@@ -23,15 +23,14 @@ use avain_api::operations::{
 };
 use avain_api::route::{Route, find};
 use avain_api::{Deps, Operation};
-use avain_domain::names::{Bank, Email, Login};
+use avain_domain::names::{Bank, Email};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
-    Factor, FileDescriptor, FileStatus, Identity, IdentityError, KeyContext, NewUser, Random, SignIn, Store,
-    Unavailable, UnreadableFile, Vault,
+    FileDescriptor, FileStatus, Identity, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
 };
 use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
-use avain_domain::secret::{Password, Secret};
+use avain_domain::secret::Secret;
 use avain_domain::service_keys::ServiceKeys;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -42,6 +41,7 @@ use pgp::crypto::ecc_curve::ECCCurve;
 use serde_json::{Value, json};
 
 use crate::support::OutboxCodes;
+use crate::support::pool::Interposed;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/calls.txt");
 
@@ -65,7 +65,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let deps = Deps::new(clock, random)
         .with_store(store)
         .with_tokens(Arc::new(pool.tokens()))
-        .with_identity(Arc::new(Counted { count: Arc::clone(&count), inner: Arc::new(pool) as Arc<dyn Identity> }))
+        .with_identity(Arc::new(pool))
         .with_service_keys(Arc::new(service_keys))
         .with_sealer(sealer)
         .with_blobs(Arc::new(Counted { count: Arc::clone(&count), inner: directory.blobs().unwrap() }))
@@ -75,6 +75,11 @@ async fn calls_per_operation_are_the_golden_ones() {
         // Not counted either: it is told after the deed, and its failure changes nothing.
         .with_notifier(Arc::new(OutboxNotifier::new(Arc::clone(&outbox), Arc::new(SystemClock))));
 
+    let asked = Arc::clone(&count);
+    let deps = Interposed::in_front_of(deps, move |_| {
+        asked.one_more(I);
+        Ok(())
+    });
     let inside = Inside { deps, count, lines: Mutex::default() };
     let codes = OutboxCodes::new(outbox);
     let client_of = |email: &str| Story {
@@ -85,6 +90,8 @@ async fn calls_per_operation_are_the_golden_ones() {
     };
     let admin = play(&client_of("count@example.com"), &inside).await;
     play_certificates(&client_of("count@example.com"), &client_of("other@example.com"), &inside, &admin).await;
+    let owner = client_of("count@example.com");
+    play_organisation(&owner, &client_of("other@example.com"), &client_of("third@example.com"), &inside, &admin).await;
 
     play_authenticator(&client_of("count@example.com"), &codes, &inside, &SystemClock).await;
 
@@ -233,6 +240,27 @@ async fn play_certificates(story: &Story<'_>, other: &Story<'_>, inside: &Inside
     inside.named("ConfigCerts", ask(&CONFIG_CERTS, admin, &[], "", body)).await;
 }
 
+/// What the owner of the API key does with the accounts under it: its own, another one, and one that registers now.
+async fn play_organisation(
+    owner: &Story<'_>,
+    other: &Story<'_>,
+    third: &Story<'_>,
+    inside: &Inside,
+    admin: &Credentials,
+) {
+    inside.named("GetPolicy", owner.policy(admin)).await;
+    let policy = json!({ "SkipPhoneVerification": true, "SkipEmailVerification": true });
+    inside.named("PutPolicy (two accounts)", owner.set_policy(admin, &policy)).await;
+    inside.named("PutPolicy (no change)", owner.set_policy(admin, &policy)).await;
+    inside.named("Register (trusted)", third.register("admin", &admin.api_key)).await;
+    inside.named("ListAccounts (three)", owner.accounts(admin)).await;
+    inside.named("DeleteAccount (nothing held)", owner.delete_account(admin, &third.company.email)).await;
+    owner.share(admin, &other.company.email).await.unwrap();
+    inside.named("DeleteAccount", owner.delete_account(admin, &other.company.email)).await;
+    owner.set_policy(admin, &json!({ "CallsPerMinute": 100_000 })).await.unwrap();
+    inside.named("ListKeys (calls limited)", owner.keys(admin)).await;
+}
+
 /// A certificate and its private key, PEM.
 pub(crate) fn self_signed() -> (String, String) {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
@@ -310,6 +338,11 @@ impl Count {
         self.0[what].load(Ordering::SeqCst)
     }
 
+    /// Counts one of a kind.
+    pub(crate) fn one_more(&self, what: usize) {
+        self.0[what].fetch_add(1, Ordering::SeqCst);
+    }
+
     fn take(&self) -> String {
         self.0.each_ref().map(|it| it.swap(0, Ordering::SeqCst).to_string()).join(" ")
     }
@@ -367,60 +400,6 @@ impl Vault for Counted<Arc<dyn Vault>> {
     }
     async fn open(&self, context: &KeyContext, wrapped: &[u8]) -> Result<Secret, Unavailable> {
         self.count(K).open(context, wrapped).await
-    }
-}
-
-#[async_trait]
-impl Identity for Counted<Arc<dyn Identity>> {
-    async fn sign_up(&self, user: NewUser<'_>) -> Result<(), IdentityError> {
-        self.count(I).sign_up(user).await
-    }
-    async fn trust(&self, login: &Login, phone: bool, email: bool) -> Result<(), IdentityError> {
-        self.count(I).trust(login, phone, email).await
-    }
-    async fn confirm_phone(&self, login: &Login, phone: &str, code: &str) -> Result<(), IdentityError> {
-        self.count(I).confirm_phone(login, phone, code).await
-    }
-    async fn sign_in(&self, login: &Login, password: &Password) -> Result<SignIn, IdentityError> {
-        self.count(I).sign_in(login, password).await
-    }
-    async fn answer_factor(&self, login: &Login, session: &str, code: &str) -> Result<SignIn, IdentityError> {
-        self.count(I).answer_factor(login, session, code).await
-    }
-    async fn choose_factor(&self, login: &Login, session: &str, factor: Factor) -> Result<SignIn, IdentityError> {
-        self.count(I).choose_factor(login, session, factor).await
-    }
-    async fn begin_totp(&self, login: &Login, access_token: &str) -> Result<Password, IdentityError> {
-        self.count(I).begin_totp(login, access_token).await
-    }
-    async fn confirm_totp(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
-        self.count(I).confirm_totp(login, access_token, code).await
-    }
-    async fn prefer_factor(
-        &self,
-        login: &Login,
-        access_token: &str,
-        preferred: Option<Factor>,
-    ) -> Result<(), IdentityError> {
-        self.count(I).prefer_factor(login, access_token, preferred).await
-    }
-    async fn drop_authenticator(&self, login: &Login, session: &str) -> Result<(), IdentityError> {
-        self.count(I).drop_authenticator(login, session).await
-    }
-    async fn begin_reset(&self, login: &Login) -> Result<(), IdentityError> {
-        self.count(I).begin_reset(login).await
-    }
-    async fn reset(&self, login: &Login, code: &str, new_password: &Password) -> Result<(), IdentityError> {
-        self.count(I).reset(login, code, new_password).await
-    }
-    async fn verify_email(&self, login: &Login, access_token: &str, code: &str) -> Result<(), IdentityError> {
-        self.count(I).verify_email(login, access_token, code).await
-    }
-    async fn sign_out(&self, login: &Login) -> Result<(), IdentityError> {
-        self.count(I).sign_out(login).await
-    }
-    async fn remove(&self, login: &Login) -> Result<bool, IdentityError> {
-        self.count(I).remove(login).await
     }
 }
 

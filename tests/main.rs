@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where it stands")]
 
 mod answers_account;
+mod answers_accounts;
 mod answers_api_key;
 mod answers_audit;
 mod answers_authenticator;
@@ -15,6 +16,7 @@ mod answers_import;
 mod answers_keys;
 mod answers_login_machine;
 mod answers_outage;
+mod answers_policy;
 mod answers_reset;
 mod answers_retire;
 mod answers_second_factor;

@@ -1,6 +1,7 @@
 //! The `avain` command as a process: what it says, how it ends, what is left when it is killed, what it takes.
 
 mod killed;
+mod operated;
 mod rewrapped;
 mod served;
 mod trace;

@@ -2,18 +2,17 @@
 //! login was wrong.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 use avain_adapters_local::pool::PasswordCost;
-use avain_domain::ports::Identity;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use time::Duration;
 
-use crate::answers_outage::{FOREVER, Frail};
-use crate::calls::{Count, Counted, I};
+use crate::calls::{Count, I};
+use crate::support::frail::Patience;
 use crate::support::person::Person;
+use crate::support::pool::Interposed;
 use crate::support::{Answer, Service};
 
 const GUESS: &str = "Wrong-password-2026!x";
@@ -63,15 +62,15 @@ impl Path {
 
 #[tokio::test]
 async fn every_failure_of_a_login_takes_the_same_work() {
-    let (left, count) = (Arc::new(AtomicI64::new(FOREVER)), Arc::new(Count::default()));
-    let (stores, identities) = (Arc::clone(&left), Arc::clone(&count));
+    let (store, count) = (Patience::new(), Arc::new(Count::default()));
+    let (stores, identities) = (store.clone(), Arc::clone(&count));
     let service = Service::start_rewired(
         |_| {},
         move |mut machine, _| {
-            let store = Frail { deps: machine.deps.clone(), left: stores };
-            let inner: Arc<dyn Identity> = Arc::clone(&machine.pool) as _;
-            let identity = Counted { count: identities, inner };
-            machine.deps = machine.deps.with_store(Arc::new(store)).with_identity(Arc::new(identity));
+            machine.deps = Interposed::in_front_of(stores.in_front_of(machine.deps), move |_| {
+                identities.one_more(I);
+                Ok(())
+            });
             machine
         },
     )
@@ -80,7 +79,7 @@ async fn every_failure_of_a_login_takes_the_same_work() {
     // Argon2, OAEP, store, identity.
     let work = || {
         let opened = machine.deps.service_keys().unwrap().passwords_opened();
-        let stored = u64::try_from(FOREVER - left.load(Ordering::SeqCst)).unwrap();
+        let stored = u64::try_from(store.uses()).unwrap();
         [machine.pool.passwords_hashed(), opened, stored, u64::from(count.of(I))]
     };
     for mode in ["admin", "data"] {

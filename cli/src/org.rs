@@ -1,4 +1,4 @@
-//! `avain org`: the organisations, and what the operator changes of them: the service agreement (decision 0012).
+//! `avain org`: the organisations, and what the operator changes of them: the service agreement (decision 0015).
 
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -3,12 +3,14 @@
 
 pub(crate) mod document;
 pub(crate) mod firm;
+pub(crate) mod frail;
 pub(crate) mod gpg;
 pub(crate) mod lines;
 pub(crate) mod node;
 pub(crate) mod openssl;
 
 pub(crate) mod person;
+pub(crate) mod pool;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};

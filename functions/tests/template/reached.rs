@@ -12,6 +12,7 @@ use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
+use avain_adapters_local::notices::OutboxNotifier;
 use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::{PasswordCost, UserPool};
 use avain_adapters_local::random::SystemRandom;
@@ -235,6 +236,10 @@ impl Recorded {
                 }
                 Need::Sealer => deps.with_sealer(Arc::clone(&sealer)),
                 Need::Gateway => deps.with_gateway(Arc::new(NoGateway)),
+                Need::Notifier => {
+                    let outbox = Arc::new(Outbox::in_memory());
+                    deps.with_notifier(Arc::new(OutboxNotifier::new(outbox, Arc::new(SystemClock))))
+                }
                 Need::Blobs => deps.with_blobs(self.directory.blobs().unwrap()),
                 Need::Banks => {
                     let wait = Duration::from_secs(10);

@@ -89,6 +89,11 @@ async fn events_are_counted() {
 }
 
 #[tokio::test]
+async fn members_are_found() {
+    suite::members_are_found(&*store(), "a").await;
+}
+
+#[tokio::test]
 async fn a_count_has_a_limit() {
     suite::a_count_has_a_limit(&*store(), "a").await;
 }

@@ -1,6 +1,6 @@
 //! Organisations: made with an API key at registration; their agreement is changed by the operator, their policy by their owner.
 //!
-//! Both are copied into each account of the organisation, where calls read them (decision 0012).
+//! Both are copied into each account of the organisation, where calls read them (decision 0015).
 
 use sha2::{Digest, Sha256};
 

@@ -1,5 +1,5 @@
 //! How many bank accounts an organisation uses the service for (brief 1.6, ListAccountUsage), counted from the files that the
-//! service itself moved (decision 0021).
+//! service itself moved (decision 0018).
 
 use std::collections::BTreeSet;
 

@@ -164,6 +164,7 @@ async fn the_stores_suite() {
     store::events_are_counted(Arc::clone(&store), "k").await;
     store::a_count_has_a_limit(&*store, "l").await;
     store::what_is_kept_meets_no_condition(Arc::clone(&store), "p").await;
+    store::members_are_found(&*store, "q").await;
     store::a_stretch_lies_between_two_ids(&*store, "m").await;
     store::long_stretches_are_whole(&*store, "n").await;
 }

@@ -7,7 +7,7 @@ use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::{CommitError, Expiring, Store};
 use avain_domain::records::{
     Actor, Attempts, AuditEvent, BankCertificate, CertificateState, Count, Counter, Download, Key, KeyId, KeyKind,
-    LAST_ID, PgpKey, PgpPurpose, Record, Shelf, Stored, Stretch, Write,
+    LAST_ID, Member, PgpKey, PgpPurpose, Record, Shelf, Stored, Stretch, Write,
 };
 use time::macros::datetime;
 use time::{Duration, OffsetDateTime};
@@ -269,6 +269,38 @@ pub(crate) async fn a_count_has_a_limit(store: &dyn Store, tag: &str) {
     let writes = vec![Write::Count(counter.clone(), 3, expires), Write::Insert(other.clone())];
     assert_conflict(store.commit(writes).await, 0, Some(&Stored { record: record(3), version: 3 }));
     assert_eq!(store.get(&[other.key()]).await.unwrap(), []);
+
+    // Alone, too.
+    let counter = Counter::Calls(organisation(tag), 7);
+    let record = |number| Record::Count(Count { counter: counter.clone(), count: number, expires: Some(expires) });
+    for number in 1..=2 {
+        store.commit(vec![Write::Count(counter.clone(), 2, expires)]).await.unwrap();
+        let found = store.get(&[record(0).key()]).await.unwrap();
+        assert_eq!(found, [Stored { record: record(number), version: number }]);
+    }
+    let over = store.commit(vec![Write::Count(counter.clone(), 2, expires)]).await;
+    assert_conflict(over, 0, Some(&Stored { record: record(2), version: 2 }));
+}
+
+/// All of an organisation's members, whatever their addresses, and no other's.
+pub(crate) async fn members_are_found(store: &dyn Store, tag: &str) {
+    let names = ["!", "a%23b", "a", "owner", "~", "~~~"];
+    let mut members: Vec<Record> = names
+        .iter()
+        .map(|name| Record::Member(Member { organisation: organisation(tag), email: email(tag, name) }))
+        .collect();
+    for member in &members {
+        store.commit(vec![Write::Insert(member.clone())]).await.unwrap();
+    }
+    let stranger = Member { organisation: OrganisationId(format!("{}x", organisation(tag).0)), email: email(tag, "a") };
+    store.commit(vec![Write::Insert(Record::Member(stranger))]).await.unwrap();
+    let all = Stretch { after: "", before: LAST_ID, newest_first: false, most: usize::MAX };
+    let found = store.stretch(&Shelf::Members(organisation(tag)), all).await.unwrap();
+    let mut found: Vec<Record> = found.into_iter().map(|stored| stored.record).collect();
+    for records in [&mut members, &mut found] {
+        records.sort_by_key(|record| format!("{record:?}"));
+    }
+    assert_eq!(found, members);
 }
 
 /// A stretch of a shelf is what lies between two ids, neither of them included, from one end or the other.

@@ -300,3 +300,46 @@ fn copy_keys(from: &Database, to: &Database) {
         }
     }
 }
+
+/// What the integrator has verified needs no code, and a code that was sent is good no more.
+#[tokio::test]
+async fn what_is_trusted_is_verified() {
+    for (phone, email) in [(true, true), (true, false), (false, true)] {
+        let (world, login) = (support::world().await, data());
+        world.sign_up(&login).await.unwrap();
+        let code = world.code(&login, CodeKind::Phone);
+        for _ in 0..2 {
+            world.pool.trust(&login, phone, email).await.unwrap();
+        }
+        let late = world.pool.confirm_phone(&login, PHONE, &code).await;
+        if phone {
+            assert!(matches!(late, Err(IdentityError::CodeExpired)));
+        } else {
+            late.unwrap();
+        }
+        match world.sign_in(&login).await.unwrap() {
+            SignIn::Done(_) => assert!(email),
+            SignIn::VerifyEmail { .. } => assert!(!email),
+            _ => panic!("the phone is verified"),
+        }
+    }
+    let nobody = support::world().await.pool.trust(&data(), true, true).await;
+    assert!(matches!(nobody, Err(IdentityError::Unavailable(_))));
+}
+
+/// A removed user is unknown, its name free, and its access tokens nobody's.
+#[tokio::test]
+async fn a_removed_user_is_unknown() {
+    let (world, login) = (support::world().await, admin());
+    assert!(!world.pool.remove(&login).await.unwrap());
+    world.ready(&login).await;
+    world.ready(&data()).await;
+    let token = world.logged_in(&login).await.access_token;
+    assert!(world.pool.remove(&login).await.unwrap());
+    assert!(!world.pool.remove(&login).await.unwrap());
+    assert!(matches!(world.sign_in(&login).await, Err(IdentityError::WrongCredentials)));
+    assert!(matches!(world.pool.begin_totp(&login, &token).await, Err(IdentityError::NoSession)));
+    world.ready(&login).await;
+    assert!(matches!(world.pool.begin_totp(&login, &token).await, Err(IdentityError::NoSession)));
+    assert!(matches!(world.sign_in(&data()).await.unwrap(), SignIn::Done(_)), "the other mode is another user");
+}

@@ -1,4 +1,4 @@
-//! Files to the banks: signed by enough keys, journalled before they leave, sent at most once (decisions 0004 and 0020).
+//! Files to the banks: signed by enough keys, journalled before they leave, sent at most once (decisions 0004 and 0017).
 
 use sha2::{Digest, Sha256};
 use time::Duration;

@@ -1,4 +1,4 @@
-//! Deleting an account for good (decision 0013).
+//! Deleting an account for good (decision 0016).
 //!
 //! First, in one transaction, its tokens end and its record gets another version, which every transaction checks that would give
 //! the account something: from now on it only gets less. Then its users of the pool go, then what it holds, and last, in one
