@@ -53,10 +53,10 @@ async fn account(firm: &Firm<'_>) -> Account {
 /// The organisation with its version.
 async fn organisation(firm: &Firm<'_>) -> (Organisation, u64) {
     let found = firm.store().get(&[Key::Organisation(firm.organisation().await)]).await.unwrap();
-    let [Stored { record: Record::Organisation(record), version }] = <[Stored; 1]>::try_from(found).unwrap() else {
-        panic!()
-    };
-    (record, version)
+    match found.into_iter().next() {
+        Some(Stored { record: Record::Organisation(record), version }) => (record, version),
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Each account has the organisation's policy of now, and knows so.

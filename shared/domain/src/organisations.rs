@@ -141,6 +141,9 @@ async fn copy_terms(store: &dyn Store, from: &Stored<Organisation>, accounts: &[
     for _ in 0..ROUNDS {
         let copies: Vec<Write> =
             store.get(&keys).await?.into_iter().filter_map(|stored| with_terms(stored, from)).collect();
+        if copies.is_empty() {
+            return Ok(());
+        }
         match store.commit(copies).await {
             Ok(()) => return Ok(()),
             // An account was changed, or deleted, meanwhile.
