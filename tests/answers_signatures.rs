@@ -223,6 +223,7 @@ async fn keys_and_policy_count_as_they_are_when_it_is_sent() {
     assert!(recorded.signers.len() == 2 && !recorded.signers.contains(&seconds[0]), "{recorded:?}");
 
     // A policy that asks for more, and for less, while it waits.
+    service.clock.advance(time::Duration::milliseconds(1));
     let payment = firm.payment("POLICY");
     let id = waits(&firm.upload(&payment.body()).await, 1, 2);
     firm.ask_for(3).await;
@@ -266,8 +267,9 @@ async fn an_upload_waits_for_seven_days() {
     firm.ask_for(2).await;
     let second = firm.another_signer().await;
     let (lasting, lapsed) = (firm.payment("LASTING"), firm.payment("LAPSED"));
-    let [first, old] =
-        [waits(&firm.upload(&lasting.body()).await, 1, 2), waits(&firm.upload(&lapsed.body()).await, 1, 2)];
+    let first = waits(&firm.upload(&lasting.body()).await, 1, 2);
+    service.clock.advance(time::Duration::milliseconds(1));
+    let old = waits(&firm.upload(&lapsed.body()).await, 1, 2);
     service.clock.advance(time::Duration::days(7) - time::Duration::seconds(1));
     firm.log_in_again().await;
     assert_eq!(firm.uploads().await[1]["State"], "waiting");
@@ -348,6 +350,8 @@ async fn a_bank_that_fails_at_the_last_signature() {
     // The folders are known.
     firm.list().await.succeeded(200);
     let begun = async |name: &str| {
+        // Later than the one before, so that the list begins with it.
+        service.clock.advance(time::Duration::milliseconds(1));
         let payment = firm.payment(name);
         let id = waits(&firm.upload(&payment.body()).await, 1, 2);
         let last = second.sign(&payment.bytes).unwrap();

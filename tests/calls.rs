@@ -186,8 +186,7 @@ async fn play_signatures(story: &Story<'_>, inside: &Inside, admin: &Credentials
     upload(&other, first).await.unwrap();
     inside.named("UploadFile (the last signature)", upload(&other, &second)).await;
     inside.named("ListUploads", story.uploads(data, "simulator")).await;
-    inside.named("ListAccountUsage (own)", story.account_usage(data)).await;
-    inside.named("ListAccountUsage (owner)", story.account_usage(admin)).await;
+    inside.named("ListAccountUsage (the owner)", story.account_usage(admin)).await;
     let keys = story.keys(admin).await.unwrap();
     inside.named("DeleteKey", story.delete_key(admin, &keys[1])).await;
 }
@@ -209,6 +208,7 @@ async fn play_certificates(story: &Story<'_>, other: &Story<'_>, inside: &Inside
         }
     };
     let email = other.company.email.as_str();
+    inside.named("ListAccountUsage", other.account_usage(&data)).await;
     let share = || ask(&SHARE_CERTS, admin, &[email], "", None);
     inside.named("ShareCerts", share()).await;
     inside.named("ListCerts (shared)", other.certificates(&data)).await;

@@ -28,8 +28,12 @@ pub(crate) fn observe(
     file_type: &str,
     bytes: &[u8],
 ) -> Vec<Write> {
+    let accounts = banks.accounts_in(file_type, bytes);
+    if accounts.as_ref().is_ok_and(Vec::is_empty) {
+        return Vec::new();
+    }
     let name = Sha256::digest(bytes);
-    let observed = match banks.accounts_in(file_type, bytes) {
+    let observed = match accounts {
         Ok(accounts) => {
             let cut = accounts.len() > MOST_ACCOUNTS;
             let counted = accounts.iter().take(MOST_ACCOUNTS);

@@ -61,6 +61,7 @@ pub async fn upload(
     let file = File {
         bank,
         digest: upload_digest(request.file_type, request.bytes),
+        sha256: Some(format!("{:x}", Sha256::digest(request.bytes))),
         file_type: request.file_type,
         file_name: request.file_name,
         bytes: request.bytes,
@@ -83,7 +84,7 @@ pub async fn sign(
 ) -> Result<Uploaded, Failure> {
     let bank = caller.bank(desk.banks, bank)?;
     let stored = find(desk.store, caller, bank, id).await?;
-    let Upload { digest, file_type, file_name, blob, .. } = stored.record.clone();
+    let Upload { digest, sha256, file_type, file_name, blob, .. } = stored.record.clone();
     let blob = blob.ok_or(Failure::NotWaiting)?;
     let open = matches!(stored.record.state, UploadState::Waiting | UploadState::NotSent);
     if open && !is_fresh(desk.context, &stored.record) {
@@ -93,7 +94,7 @@ pub async fn sign(
     let sealed = sealed.ok_or_else(|| Failure::Unavailable(format!("blob {blob} is missing")))?;
     let bytes = desk.sealer.open(&blob_id(caller.organisation(), &caller.login.email, &blob), &sealed).await?;
     let signers = authorise(desk.context, caller, signatures, bytes.expose())?;
-    let file = File { bank, digest, file_type: &file_type, file_name: &file_name, bytes: bytes.expose() };
+    let file = File { bank, digest, sha256, file_type: &file_type, file_name: &file_name, bytes: bytes.expose() };
     let required = required(caller, &file);
     Sending { desk, blobs, caller, file, signers, required }.go_on(Some(stored)).await
 }
@@ -172,6 +173,7 @@ fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
 struct File<'a> {
     bank: Bank,
     digest: String,
+    sha256: Option<String>,
     file_type: &'a str,
     file_name: &'a str,
     bytes: &'a [u8],
@@ -247,7 +249,7 @@ impl Sending<'_> {
             file_type: file.file_type.to_owned(),
             file_name: file.file_name.to_owned(),
             size: file.bytes.len() as u64,
-            sha256: Some(format!("{:x}", Sha256::digest(file.bytes))),
+            sha256: file.sha256.clone(),
             signers: self.signers.clone(),
             required: u8::try_from(self.required).unwrap_or(u8::MAX),
             blob: None,
