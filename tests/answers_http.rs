@@ -19,6 +19,7 @@ use http::{Method, Request};
 use serde_json::json;
 use time::Duration;
 
+use crate::support::document::document;
 use crate::support::person::Person;
 use crate::support::{Answer, Service};
 
@@ -114,6 +115,16 @@ async fn every_answer_has_the_headers_and_every_failure_an_id_of_its_own() {
             assert!(ids.insert(answer.text("RequestId")), "one id for two requests");
         }
     }
+}
+
+#[tokio::test]
+async fn the_document_is_served_as_it_is_checked_in() {
+    let service = Service::start().await;
+    for path in ["/openapi.json", "/openapi.json/"] {
+        let answer = service.send(Method::GET, path, None, "").await;
+        assert_eq!((answer.status, &answer.body), (200, document()));
+    }
+    service.send(Method::POST, "/openapi.json", None, "").await.is(405, "01", "Method not allowed");
 }
 
 /// Both spellings of the path, for both kinds of caller.

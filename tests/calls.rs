@@ -131,6 +131,7 @@ async fn play(story: &Story<'_>, inside: &Inside) -> Credentials {
     inside.named("Logout", story.log_out("data", &data)).await;
     let trail = Call { operation: &LIST_AUDIT_EVENTS, path: &[], query: "", credentials: Some(&admin), body: None };
     inside.named("ListAuditEvents", client::call(inside, trail)).await;
+    inside.named("GetOpenApi", story.document()).await;
     admin
 }
 

@@ -111,8 +111,7 @@ impl Client<'_> {
     /// Registers a mode and logs in until there is a session; gives the API key.
     async fn open(&mut self, mode: &str, api_key: &str) -> String {
         let email = self.company.email.clone();
-        let from = if self.dialect.challenges_by_session { "session" } else { "account" };
-        let mut body = self.answer_challenge(from, mode);
+        let mut body = self.answer_challenge(self.dialect.challenge_from, mode);
         body["Name"] = self.company.person.clone().into();
         body["Phone"] = self.company.phone.clone().into();
         body["Company"] = self.company.name.clone().into();

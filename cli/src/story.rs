@@ -11,8 +11,8 @@ mod uploads;
 use async_trait::async_trait;
 use avain_api::Operation;
 use avain_api::operations::{
-    DOWNLOAD_FILE, ENROLL_CERT, INIT_LOGIN, INIT_PASSWORD_RESET, INIT_REGISTER, LIST_CERTS, LIST_FILES, LIST_KEYS,
-    LOGIN, LOGIN_MFA, LOGOUT, PASSWORD_RESET, REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
+    DOWNLOAD_FILE, ENROLL_CERT, GET_OPEN_API, INIT_LOGIN, INIT_PASSWORD_RESET, INIT_REGISTER, LIST_CERTS, LIST_FILES,
+    LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT, PASSWORD_RESET, REGISTER, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
 };
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -245,6 +245,13 @@ impl Story<'_> {
     /// Logout.
     pub async fn log_out(&self, mode: &str, who: &Credentials) -> Result<(), ClientError> {
         self.call(&LOGOUT, &[&self.company.email, mode], Some(who), None).await.map(drop)
+    }
+
+    /// GetOpenApi: the API's document.
+    pub async fn document(&self) -> Result<Value, ClientError> {
+        let call = Call { operation: &GET_OPEN_API, path: &[], query: "", credentials: None, body: None };
+        let answer = self.transport.send(client::request(call)?).await?;
+        serde_json::from_slice(answer.body()).map_err(|_| ClientError::Unexpected("GetOpenApi: not JSON".to_owned()))
     }
 
     /// A challenge from one of the two operations that give them, and the password encrypted for it.

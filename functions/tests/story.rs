@@ -81,6 +81,8 @@ async fn from_registration_to_the_banks_answer_through_functions() {
     let refused = story.files(&data_mode, BANK, "ALL").await;
     assert!(matches!(refused, Err(ClientError::Refused { status: 401, .. })), "a token was taken after its logout");
 
+    assert_eq!(story.document().await.unwrap()["openapi"], "3.1.0");
+
     let all: BTreeSet<&str> = ALL.iter().map(|operation| operation.name).collect();
     assert_eq!(*functions.used.lock().unwrap(), all, "the story calls every function");
 

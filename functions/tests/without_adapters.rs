@@ -15,11 +15,11 @@ fn every_function_says_that_there_are_no_adapters() {
     }
 }
 
-/// What template.yaml would have set is named; nothing is asked of AWS before.
+/// What template.yaml would have set is named; nothing is asked of AWS before. A function that needs nothing lacks nothing.
 #[cfg(feature = "aws")]
 #[test]
 fn every_function_names_the_variable_that_it_lacks() {
-    for row in row::all() {
+    for row in row::all().filter(|row| !row.needs.is_empty()) {
         let output = start(row);
         let told = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{told}");

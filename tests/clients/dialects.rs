@@ -17,8 +17,8 @@ pub(super) struct Dialect {
     pub(super) type_without_body: bool,
     /// Authorization and x-api-key where nobody has to be known: left over, or a word that means none.
     pub(super) stale: Option<(&'static str, &'static str)>,
-    /// Whether a registration takes its challenge from the session too.
-    pub(super) challenges_by_session: bool,
+    /// Where a registration takes its challenge from.
+    pub(super) challenge_from: &'static str,
     /// The challenge's timestamp, as it finds it.
     pub(super) timestamp: fn(&str) -> String,
     /// Base64 of a text encrypted to a public key (PEM); `None` where the other implementation is not at hand.
@@ -48,7 +48,7 @@ pub(super) const PHP: Dialect = Dialect {
     headers: &[("User-Agent", "WsCli SDK v1.0.1 wscli v1.0.1"), ("Accept", "application/json")],
     type_without_body: true,
     stale: None,
-    challenges_by_session: true,
+    challenge_from: "session",
     timestamp: |challenge| challenge[45..58].to_owned(),
     oaep: |key, text| Some(wrapped(&openssl::oaep(key, text)?, 76)),
     steer: steer::by_exact_texts,
@@ -71,7 +71,7 @@ pub(super) const TYPESCRIPT: Dialect = Dialect {
     ],
     type_without_body: true,
     stale: None,
-    challenges_by_session: false,
+    challenge_from: "account",
     timestamp: between_bars,
     oaep: node::oaep,
     steer: steer::by_order,
@@ -90,7 +90,7 @@ pub(super) const PYTHON: Dialect = Dialect {
     headers: &[("User-Agent", "python-requests/2.32.3"), ("Accept-Encoding", "gzip, deflate"), ("Accept", "*/*")],
     type_without_body: true,
     stale: Some(("a-token-of-yesterday", "a-key-of-yesterday")),
-    challenges_by_session: false,
+    challenge_from: "account",
     timestamp: between_bars,
     oaep: |key, text| openssl::oaep(key, text).map(|bytes| STANDARD.encode(bytes)),
     steer: steer::by_order,
@@ -109,7 +109,7 @@ pub(super) const C_SHARP: Dialect = Dialect {
     headers: &[("User-Agent", "Swagger-Codegen/1.0.0/csharp"), ("Accept", "application/json")],
     type_without_body: false,
     stale: Some(("", "0")),
-    challenges_by_session: false,
+    challenge_from: "account",
     timestamp: between_bars,
     oaep: |key, text| openssl::oaep(key, text).map(|bytes| STANDARD.encode(bytes)),
     steer: steer::by_order,
@@ -130,7 +130,8 @@ fn between_bars(challenge: &str) -> String {
 /// Base64 as the program of that name writes it: in lines, the last one ended too.
 fn wrapped(bytes: &[u8], width: usize) -> String {
     let text = STANDARD.encode(bytes).into_bytes();
-    text.chunks(width).map(|line| format!("{}\n", std::str::from_utf8(line).unwrap())).collect()
+    let lines: Vec<&str> = text.chunks(width).map(|line| std::str::from_utf8(line).unwrap()).collect();
+    lines.join("\n") + "\n"
 }
 
 /// As encodeURIComponent does.

@@ -1,5 +1,7 @@
 //! docs/openapi.json is made from the table of operations, and its WS Channel part is the contract but for what is listed.
 
+#![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -61,13 +63,13 @@ fn the_contract_is_kept_but_for_the_differences_that_are_listed() {
     }
     let listed = listed(&theirs.keys().map(String::as_str).collect());
     let tell = |lines: Vec<&(&str, String)>| {
-        lines.into_iter().map(|(name, line)| format!("{name} | {line}\n")).collect::<String>()
+        lines.into_iter().map(|(name, line)| format!("{name} | {line}")).collect::<Vec<_>>().join("\n")
     };
     let unlisted = tell(found.difference(&listed).collect());
     let absent = tell(listed.difference(&found).filter(|(name, _)| ours.contains_key(*name)).collect());
     assert!(
         unlisted.is_empty() && absent.is_empty(),
-        "shared/api/tests/contract_differences.txt lacks\n{unlisted}\nand lists what is no difference\n{absent}"
+        "shared/api/tests/contract_differences.txt lacks\n{unlisted}\n\nand lists what is no difference\n{absent}"
     );
 }
 
@@ -202,10 +204,11 @@ fn kind(schema: &Value) -> String {
         Value::Array(types) => types.iter().filter_map(Value::as_str).filter(|it| *it != "null").collect(),
         one => one.as_str().into_iter().collect(),
     };
-    let mut text = types.join(" or ");
-    if let Some(words) = schema["enum"].as_array() {
-        let words: BTreeSet<String> = words.iter().filter(|it| !it.is_null()).map(Value::to_string).collect();
-        text += &format!(" of {}", words.into_iter().collect::<Vec<_>>().join(", "));
+    match schema["enum"].as_array() {
+        Some(words) => {
+            let words: BTreeSet<String> = words.iter().filter(|it| !it.is_null()).map(Value::to_string).collect();
+            format!("{} of {}", types.join(" or "), words.into_iter().collect::<Vec<_>>().join(", "))
+        }
+        None => types.join(" or "),
     }
-    text
 }

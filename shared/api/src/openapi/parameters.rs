@@ -25,11 +25,11 @@ const PATH: &[Field] = &[
 /// The parameters of an operation: of the path in its order, then of the query.
 pub(super) fn of(operation: &Operation, wire: &Wire) -> Vec<Value> {
     let in_path = path::names(operation.path).filter_map(|name| PATH.iter().find(|it| it.name == name));
-    let in_path = in_path.map(|field| parameter(field, "path", schema(&field.kind)));
-    in_path.chain(wire.query.iter().map(|field| parameter(field, "query", or_empty(field)))).collect()
+    let in_path = in_path.map(|field| parameter(field, "path", &schema(&field.kind)));
+    in_path.chain(wire.query.iter().map(|field| parameter(field, "query", &or_empty(field)))).collect()
 }
 
-fn parameter(field: &Field, place: &str, schema: Value) -> Value {
+fn parameter(field: &Field, place: &str, schema: &Value) -> Value {
     json!({
         "name": field.name,
         "in": place,
