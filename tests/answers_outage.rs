@@ -16,7 +16,7 @@ use avain_api::operations::{
     RETIRE_CERT, SHARE_CERTS, UNSHARE_CERTS,
 };
 use avain_bank_simulator::{BankKey, Operation as Bank};
-use avain_domain::ports::{Claims, DataKey, Identity, IdentityError, KeyContext, Store, Tokens, Unavailable, Vault};
+use avain_domain::ports::{Claims, DataKey, IdentityError, KeyContext, Tokens, Unavailable, Vault};
 use avain_domain::records::{CertificateState, UploadState};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;

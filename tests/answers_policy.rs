@@ -4,7 +4,7 @@ use avain::client::Credentials;
 use avain::story::credentials;
 use avain_adapters_local::outbox::CodeKind;
 use avain_domain::names::{Email, Mode};
-use avain_domain::ports::{Clock, Identity, Unavailable};
+use avain_domain::ports::{Clock, Unavailable};
 use avain_domain::records::{
     Account, AuditEvent, Key, LAST_ID, Organisation, Policy, Record, Shelf, Stored, Stretch, Trail,
 };

@@ -26,7 +26,7 @@ use avain_api::{Deps, Operation};
 use avain_domain::names::{Bank, Email};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
-    FileDescriptor, FileStatus, Identity, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
+    FileDescriptor, FileStatus, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
 };
 use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
