@@ -317,20 +317,32 @@ const ACCOUNT_USAGE: Shape = Shape {
     fields: &[must("Email", SOME, "The user"), must("UniqueAccounts", COUNT, "Different bank accounts")],
 };
 
-const DAILY_USAGE: Shape = Shape {
-    name: "DailyUsage",
+const USAGE_ISSUE: Shape = Shape {
+    name: "UsageIssue",
     fields: &[
         must("Date", form(DATE), "The day"),
-        must("Issues", COUNT, "Files that could not be counted whole"),
-        may("UniqueAccounts", COUNT, "Different bank accounts"),
+        must("Email", SOME, "Whose file"),
+        must("Sha256", form("^[0-9a-f]{64}$"), "Of the file"),
+        must("Reason", Kind::OneOf(&["too_many_accounts", "unreadable"]), "Why it is not counted whole"),
     ],
+};
+
+/// Files that could not be counted whole.
+const ISSUES: Field = must("Issues", Kind::List(&Kind::Object(&USAGE_ISSUE)), "Files that could not be counted whole");
+
+const DAILY_USAGE: Shape = Shape {
+    name: "DailyUsage",
+    fields: &[must("Date", form(DATE), "The day"), ISSUES, may("UniqueAccounts", COUNT, "Different bank accounts")],
 };
 
 const DATE: &str = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 
 const COLLECTION: Shape = Shape {
     name: "UsageCollection",
-    fields: &[must("Date", form(DATE), "The last day that was counted"), must("State", SOME, "How far it is")],
+    fields: &[
+        must("Date", form(DATE), "The last day that was counted"),
+        must("State", Kind::OneOf(&["completed", "in_progress"]), "How far it is"),
+    ],
 };
 
 const LICENSES: Shape = Shape {
@@ -356,7 +368,7 @@ const USAGE: Shape = Shape {
         must("Accounts", Kind::List(&Kind::Object(&ACCOUNT_USAGE)), "By user"),
         must("Daily", Kind::List(&Kind::Object(&DAILY_USAGE)), "By day"),
         must("MissingDays", Kind::List(&form(DATE)), "Days that were not counted"),
-        must("Issues", COUNT, "Files that could not be counted whole"),
+        ISSUES,
         may("UniqueAccounts", COUNT, "Different bank accounts in all"),
         may("Collection", Kind::Object(&COLLECTION), "How far the counting is"),
         may("Licenses", Kind::Object(&LICENSES), "What licences go by"),

@@ -1,5 +1,7 @@
 //! Bodies of requests. What is asked of a text that only the rules can judge (a code, a challenge, a key) is not said here.
 
+use avain_domain::names::Bank;
+
 use super::shape::{BASE64, Field, Kind, SOME, Shape, TEXT, at_most, form, may, must, number};
 
 /// One line, at most 128 characters.
@@ -122,8 +124,8 @@ pub(super) const DELETE_ACCOUNT: Shape =
 const SIGNATURE_RULE: Shape = Shape {
     name: "SignatureRuleReq",
     fields: &[
-        may("Bank", TEXT, "The bank; absent for every bank"),
-        may("FileType", TEXT, "The file type; absent for every type"),
+        may("Bank", Kind::OneOf(&Bank::NAMES), "The bank; absent for every bank"),
+        may("FileType", at_most(35), "The file type; absent for every type"),
         must("Required", number(1, 9), "How many different keys must have signed"),
     ],
 };
