@@ -57,7 +57,10 @@ async fn a_path_that_is_none_is_not_found() {
 async fn only_listed_methods_are_served_and_a_browser_may_ask_which() {
     let service = Service::start().await;
     let allowed = [
-        ("/v2/pgp", "GET, PUT"),
+        ("/v2/pgp", "DELETE, GET, PUT"),
+        ("/v2/uploads/nordea", "GET"),
+        ("/v2/uploads/nordea/1/signatures", "PUT"),
+        ("/v2/usage/accounts", "GET"),
         ("/v2/certs", "GET, POST"),
         ("/v2/certs/", "GET, POST"),
         ("/v2/certs/nordea", "DELETE, GET, POST, PUT"),
@@ -100,7 +103,7 @@ async fn every_answer_has_the_headers_and_every_failure_an_id_of_its_own() {
         (Method::GET, "/v2/pgp", 401),
         (Method::GET, "/v2/pgp", 401),
         (Method::GET, "/v2/nothing", 404),
-        (Method::DELETE, "/v2/pgp", 405),
+        (Method::POST, "/v2/pgp", 405),
     ];
     for (method, path, status) in calls {
         let answer = service.send(method, path, None, "").await;

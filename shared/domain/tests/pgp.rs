@@ -116,7 +116,13 @@ fn keys_of_the_common_algorithms_sign() {
         let key = register(&gpg.export(&fingerprint));
         assert_eq!(key.fingerprint, fingerprint, "{algorithm}");
         assert_eq!(short_id(&key.fingerprint), fingerprint[32..], "{algorithm}");
-        for digest in ["SHA256", "SHA384", "SHA512"] {
+        // gpg signs nothing with a digest that is shorter than the curve.
+        let digests = match algorithm {
+            "nistp384" => &["SHA384", "SHA512"][..],
+            "nistp521" => &["SHA512"],
+            _ => &["SHA256", "SHA384", "SHA512"],
+        };
+        for digest in digests {
             let signature = gpg.sign(START, &fingerprint, &["--digest-algo", digest], DATA);
             assert_eq!(signers(&signature, &key, START), Ok(vec![fingerprint.clone()]), "{algorithm} {digest}");
             let other = verify_detached(&signature, b"other", &[&key.binary], at(START));

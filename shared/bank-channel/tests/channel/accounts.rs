@@ -56,7 +56,7 @@ fn statements_reports_notifications_and_payments_name_their_accounts() {
         assert_eq!(read(name, &format!("\u{feff}{text}")).unwrap(), expected);
         let envelope = format!(
             "<Envelope><AppHdr xmlns=\"{NAMESPACE}head.001.001.01\"/>{}</Envelope>",
-            text.lines().nth(1).unwrap()
+            text.split_once('\n').unwrap().1
         );
         assert_eq!(read(name, &envelope).unwrap(), expected);
         assert_eq!(read(name, &message(name, &[])).unwrap(), [""; 0]);
