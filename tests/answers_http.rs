@@ -288,6 +288,9 @@ async fn in_the_wrong_mode_an_operation_says_which_it_needs() {
         "DownloadFile": "File downloads not allowed on admin mode, use data account mode",
         "DeleteFile": "File deletion not allowed on admin mode, use data account mode",
         "UploadKey": "PGP key upload allowed for admin user only",
+        "DeleteAccount": "Allowed for the API key owner only",
+        "ListAccounts": "Allowed for the API key owner only",
+        "PutPolicy": "Allowed for the API key owner only",
     });
     let mut seen = 0;
     for (operation, path) in guarded() {
