@@ -314,6 +314,9 @@ async fn in_the_wrong_mode_an_operation_says_which_it_needs() {
         "UploadKey": "PGP key upload allowed for admin user only",
         "DeleteKey": "PGP key deletion allowed for admin user only",
         "AddSignatures": "File uploads not allowed on admin mode, use data account mode",
+        "DeleteAccount": "Allowed for the API key owner only",
+        "ListAccounts": "Allowed for the API key owner only",
+        "PutPolicy": "Allowed for the API key owner only",
     });
     let mut seen = 0;
     for (operation, path) in guarded() {

@@ -8,7 +8,7 @@ use avain_adapters_aws::banks::{Contract, HttpBanks};
 use avain_adapters_local::random::SystemRandom;
 use avain_bank_channel::profile::Profile;
 use avain_bank_channel::profile::nordea::SIMULATOR;
-use avain_domain::records::{Agreement, Key, Record};
+use avain_domain::records::{Agreement, Key, ModeRecord, Record, Stored, Write};
 use avain_xml_security::certificate::Roots;
 use http::Method;
 use serde_json::{Value, json};
@@ -171,6 +171,13 @@ async fn what_an_import_is_refused_for_changes_nothing() {
     let admin = credentials(&firm.story.log_in("admin").await.unwrap()).unwrap();
     let late = service.send(Method::PUT, PATH, Some(&admin), good.to_string()).await;
     late.is(400, "01", "Certificate has expired!");
+    // An account that was there before: tokens of earlier than their mode are nobody's.
+    for Stored { record, version } in firm.records().await {
+        if let Record::Mode(mode) = record {
+            let older = Record::Mode(ModeRecord { created: mode.created - time::Duration::days(30), ..mode });
+            firm.store().commit(vec![Write::Replace(older, version)]).await.unwrap();
+        }
+    }
     service.clock.advance(time::Duration::days(-4));
     let admin = credentials(&firm.story.log_in("admin").await.unwrap()).unwrap();
     let early = service.send(Method::PUT, PATH, Some(&admin), good.to_string()).await;

@@ -158,25 +158,24 @@ fn with_terms(Stored { record, version }: Stored, from: &Stored<Organisation>) -
     let Record::Account(account) = record else { return None };
     let older = account.organisation == from.record.id && account.terms < from.version;
     let (agreement, policy) = (from.record.agreement, from.record.policy.clone());
-    older.then(|| {
-        Write::Replace(Record::Account(Account { agreement, policy, terms: from.version, ..account }), version)
-    })
+    let copy = Account { agreement, policy, terms: from.version, ..account };
+    older.then_some(Write::Replace(Record::Account(copy), version))
 }
 
 /// A policy in the words of the API, on one line: for the audit trail and the operator.
 #[must_use]
 pub fn summary(policy: &Policy) -> String {
-    let mut text = format!(
-        "SkipPhoneVerification {}, SkipEmailVerification {}, CallsPerMinute {}",
-        policy.skip_phone_verification,
-        policy.skip_email_verification,
-        policy.calls_per_minute.map_or_else(|| "-".to_owned(), |calls| calls.to_string()),
-    );
-    for SignatureRule { bank, file_type, required } in &policy.signatures {
+    let calls = policy.calls_per_minute.map_or_else(|| "-".to_owned(), |calls| calls.to_string());
+    let mut parts = vec![
+        format!("SkipPhoneVerification {}", policy.skip_phone_verification),
+        format!("SkipEmailVerification {}", policy.skip_email_verification),
+        format!("CallsPerMinute {calls}"),
+    ];
+    parts.extend(policy.signatures.iter().map(|SignatureRule { bank, file_type, required }| {
         let (bank, file_type) = (bank.map_or("*", Bank::as_str), file_type.as_deref().unwrap_or("*"));
-        text += &format!(", {required} signatures for {bank} {file_type}");
-    }
-    text
+        format!("{required} signatures for {bank} {file_type}")
+    }));
+    parts.join(", ")
 }
 
 /// Every organisation that there is, for the operator.
