@@ -13,6 +13,8 @@ mod linked;
 #[cfg(feature = "local")]
 mod log;
 #[cfg(feature = "local")]
+mod office;
+#[cfg(feature = "local")]
 mod process;
 mod row;
 #[cfg(feature = "local")]

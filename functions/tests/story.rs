@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use avain::client::{ClientError, Transport};
 use avain::machine::Banks;
-use avain::story::{Codes, Company, Signer, Story, payment};
+use avain::story::{Codes, Company, Signer, Story, payment, text};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::random::SystemRandom;
@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::certificates::shared_exported_and_imported;
 use crate::event;
 use crate::log::{self, Secrets};
+use crate::office::{a_colleague_leaves, two_keys_sign};
 use crate::process::{Function, Outcome};
 
 const BANK: &str = "simulator";
@@ -75,7 +76,12 @@ async fn from_registration_to_the_banks_answer_through_functions() {
 
     let refused = story.delete(&data_mode, BANK, &listed[0]).await;
     assert!(matches!(refused, Err(ClientError::Refused { .. })), "a bank deleted a file: {refused:?}");
-    shared_exported_and_imported(&story, &admin, BANK, story_of("eino@esimerkki.fi")).await;
+    let colleague = story_of("eino@esimerkki.fi");
+    let leaver = colleague.company.email.clone();
+    shared_exported_and_imported(&story, &admin, BANK, colleague).await;
+    two_keys_sign(&story, &admin, &data_mode, BANK, &signer).await;
+    a_colleague_leaves(&story, &admin, &leaver).await;
+    authenticator_and_forgotten_password(&story).await;
 
     story.log_out("data", &data_mode).await.unwrap();
     let refused = story.files(&data_mode, BANK, "ALL").await;
@@ -104,6 +110,19 @@ async fn from_registration_to_the_banks_answer_through_functions() {
     for line in measured {
         log::assert_metrics(line, if line["Refused"] == 1 { "Refused" } else { "Success" });
     }
+}
+
+/// An authenticator is set up; a login chooses the SMS, and another, which cannot have one, takes a recovery code. The password of
+/// data mode is forgotten.
+async fn authenticator_and_forgotten_password(story: &Story<'_>) {
+    let authenticator = story.set_up_totp(SystemClock.now().unix_timestamp()).await.unwrap();
+    let choice = async || text(&story.password("admin").await.unwrap(), "Session").unwrap();
+    let session = story.select_factor(&choice().await, "SMS_MFA").await.unwrap();
+    let code = story.codes.newest(&story.company.email, "admin", "mfa").await.unwrap();
+    assert_eq!(story.answer_factor(&session, &code).await.unwrap()["ResponseText"], "Login OK");
+    let told = story.answer_factor(&choice().await, &authenticator.recovery_codes[0]).await.unwrap();
+    assert_eq!(told["ResponseText"], "Recovery code accepted. The authenticator is off. Start login again.");
+    story.reset_password("data", &story.company.data_password).await.unwrap();
 }
 
 /// The public key that passwords are encrypted with: what `avain serve` prints.

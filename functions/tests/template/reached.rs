@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use avain::client::{ClientError, Credentials, Transport};
 use avain::machine::Banks;
-use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment};
+use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment, text};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
@@ -30,6 +30,7 @@ use avain_domain::session::Modes;
 use avain_functions::tasks::{self, SEAL_AUDIT, Task};
 use bytes::Bytes;
 use http::{Request, Response};
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::grants::{self, Condition};
@@ -112,6 +113,8 @@ async fn roles_allow_what_the_story_does_and_no_more() {
 /// Gives what logged out at the end.
 async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credentials) {
     let admin = first.open("admin", "0").await.unwrap();
+    // From here on each call is counted.
+    first.set_policy(&admin, &terms(1)).await.unwrap();
     let signer = Signer::generate("Payments <payments@example.com>").unwrap();
     first.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
     first.keys(&admin).await.unwrap();
@@ -140,9 +143,68 @@ async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credential
 
     certificates(first, &admin, second, &others).await;
     first.audit_events(&admin).await.unwrap();
+    organisation(first, &admin, &data, second).await;
+    authenticator(first).await;
+    first.document().await.unwrap();
     first.log_out("data", &data).await.unwrap();
     first.log_out("admin", &admin).await.unwrap();
     (admin, data)
+}
+
+/// A policy that counts calls, and asks for so many signatures.
+fn terms(required: u8) -> Value {
+    json!({ "CallsPerMinute": 100_000, "Signatures": [{ "Required": required }] })
+}
+
+/// A payment that waits for the second of two keys, which comes with the bytes or without them.
+async fn signed_twice(story: &Story<'_>, admin: &Credentials, data: &Credentials, keys: [&Signer; 2], name: &str) {
+    story.upload_key(admin, &keys[1].public_key().unwrap(), "authorize").await.unwrap();
+    for (with_bytes, name) in [(true, format!("{name}-A")), (false, format!("{name}-B"))] {
+        let file = payment(&name, &story.company.name, SystemClock.now()).into_bytes();
+        let [first, second] = keys.map(|key| key.sign(&file).unwrap());
+        let waiting = story.upload_signed(data, BANK, "pain.001.001.09", &file, &first).await.unwrap();
+        let id = text(&waiting, "UploadId").unwrap();
+        if with_bytes {
+            story.upload(data, BANK, "pain.001.001.09", &file, &second).await.unwrap();
+        } else {
+            story.add_signature(data, BANK, &id, &second).await.unwrap();
+        }
+    }
+}
+
+/// Accounts of an organisation that has verified its people itself come and go.
+async fn organisation(owner: &Story<'_>, admin: &Credentials, data: &Credentials, other: &Story<'_>) {
+    owner.set_policy(admin, &terms(2)).await.unwrap();
+    owner.policy(data).await.unwrap();
+    let keys = [(); 2].map(|()| Signer::generate("Payments <payments@example.com>").unwrap());
+    owner.upload_key(admin, &keys[0].public_key().unwrap(), "authorize").await.unwrap();
+    signed_twice(owner, admin, data, [&keys[0], &keys[1]], "OWN").await;
+    owner.uploads(data, BANK).await.unwrap();
+    owner.account_usage(data).await.unwrap();
+    owner.account_usage(admin).await.unwrap();
+    owner.delete_key(admin, &owner.keys(admin).await.unwrap()[1]).await.unwrap();
+
+    let mut trusting = terms(1);
+    trusting["SkipPhoneVerification"] = true.into();
+    trusting["SkipEmailVerification"] = true.into();
+    owner.set_policy(admin, &trusting).await.unwrap();
+    let trusted = Story { company: Company::example("third@example.com"), ..*owner };
+    trusted.register("admin", &admin.api_key).await.unwrap();
+    trusted.register("data", &admin.api_key).await.unwrap();
+    owner.share(admin, &trusted.company.email).await.unwrap();
+    owner.accounts(admin).await.unwrap();
+    for leaver in [&trusted, other] {
+        owner.delete_account(admin, &leaver.company.email).await.unwrap();
+    }
+}
+
+/// An authenticator comes and goes, and a password is forgotten.
+async fn authenticator(story: &Story<'_>) {
+    let authenticator = story.set_up_totp(SystemClock.now().unix_timestamp()).await.unwrap();
+    let session = text(&story.password("admin").await.unwrap(), "Session").unwrap();
+    let session = story.select_factor(&session, "SMS_MFA").await.unwrap();
+    story.answer_factor(&session, &authenticator.recovery_codes[0]).await.unwrap();
+    story.reset_password("data", &story.company.data_password).await.unwrap();
 }
 
 /// Shares, and both ways of a certificate to be one's own in place of a share.
@@ -160,6 +222,10 @@ async fn certificates(owner: &Story<'_>, admin: &Credentials, other: &Story<'_>,
     other.upload(&shared, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
     let files = other.files(&shared, BANK, "NEW").await.unwrap();
     other.download(&shared, BANK, &files[0]).await.unwrap();
+    owner.set_policy(admin, &terms(2)).await.unwrap();
+    let second = Signer::generate("Approvals <approvals@example.com>").unwrap();
+    signed_twice(other, others, &shared, [&signer, &second], "SHARED").await;
+    owner.set_policy(admin, &terms(1)).await.unwrap();
 
     other.enrol(others, BANK, "1000038024", "Demo-Code-2026-0001").await.unwrap();
     let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
@@ -174,6 +240,7 @@ async fn certificates(owner: &Story<'_>, admin: &Credentials, other: &Story<'_>,
         other.import(others, BANK, "1000038024", &exported.certificate, &key).await.unwrap();
         other.retire(others, BANK, None).await.unwrap();
     }
+    other.import(others, BANK, "1000038024", &exported.certificate, &key).await.unwrap();
     other.forbid_export(others).await.unwrap();
 }
 
