@@ -144,9 +144,9 @@ async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credential
     certificates(first, &admin, second, &others).await;
     first.audit_events(&admin).await.unwrap();
     organisation(first, &admin, &data, second).await;
-    authenticator(first).await;
     first.document().await.unwrap();
     first.log_out("data", &data).await.unwrap();
+    authenticator(first).await;
     first.log_out("admin", &admin).await.unwrap();
     (admin, data)
 }
