@@ -299,35 +299,35 @@ async fn signatures_at_the_same_moment_all_count_and_send_once() {
     let (second, third) = (firm.another_signer().await, firm.another_signer().await);
     for round in 0..4 {
         let payment = firm.payment(&format!("RACE-{round}"));
-        let [b, c] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
+        let [seconds, thirds] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
 
         // Three begin at once what needs four: all are counted, in one upload.
         firm.ask_for(4).await;
-        let bodies = [payment.body(), payment.body_with(&b), payment.body_with(&c)];
-        let (x, y, z) = tokio::join!(firm.upload(&bodies[0]), firm.upload(&bodies[1]), firm.upload(&bodies[2]));
-        let ids = [x, y, z].map(|answer| answer.text("UploadId"));
+        let bodies = [payment.body(), payment.body_with(&seconds), payment.body_with(&thirds)];
+        let answers = tokio::join!(firm.upload(&bodies[0]), firm.upload(&bodies[1]), firm.upload(&bodies[2]));
+        let ids = [answers.0, answers.1, answers.2].map(|answer| answer.text("UploadId"));
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
         assert_eq!(firm.journal(PAYMENT, &payment.bytes).await.unwrap().signers.len(), 3);
         assert_eq!(firm.calls(Operation::UploadFile), 2 * round);
 
         // Two are the last at once, by each of the ways.
         let payment = firm.payment(&format!("LAST-{round}"));
-        let [b, c] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
+        let [seconds, thirds] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
         firm.ask_for(2).await;
         let id = waits(&firm.upload(&payment.body()).await, 1, 2);
-        let body = payment.body_with(&c);
-        let (x, y) = tokio::join!(firm.sign(&id, &b), firm.upload(&body));
-        let statuses = [x.status, y.status];
-        assert!(statuses.contains(&201) && statuses.iter().all(|it| [201, 409].contains(it)), "{x:?} {y:?}");
+        let body = payment.body_with(&thirds);
+        let (one, other) = tokio::join!(firm.sign(&id, &seconds), firm.upload(&body));
+        let statuses = [one.status, other.status];
+        assert!(statuses.contains(&201) && statuses.iter().all(|it| [201, 409].contains(it)), "{one:?} {other:?}");
         assert_eq!(state(&firm, &payment).await, Some(UploadState::Sent));
         assert_eq!(firm.calls(Operation::UploadFile), 2 * round + 1);
 
         // And two that each bring enough, with nothing waiting before.
         let payment = firm.payment(&format!("BOTH-{round}"));
-        let [b, c] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
-        let bodies = [&b, &c].map(|other| payment.body_with(&format!("{}\n{other}", payment.signature)));
-        let (x, y) = tokio::join!(firm.upload(&bodies[0]), firm.upload(&bodies[1]));
-        assert!([&x, &y].iter().any(|it| it.status == 201), "{x:?} {y:?}");
+        let [seconds, thirds] = [&second, &third].map(|signer| signer.sign(&payment.bytes).unwrap());
+        let bodies = [&seconds, &thirds].map(|more| payment.body_with(&format!("{}\n{more}", payment.signature)));
+        let (one, other) = tokio::join!(firm.upload(&bodies[0]), firm.upload(&bodies[1]));
+        assert!([&one, &other].iter().any(|it| it.status == 201), "{one:?} {other:?}");
         assert_eq!(firm.calls(Operation::UploadFile), 2 * round + 2);
     }
 }

@@ -97,6 +97,134 @@ fn next_month(now: OffsetDateTime) -> OffsetDateTime {
     month.replace_day(1).unwrap().with_time(Time::from_hms(12, 0, 0).unwrap()).assume_utc()
 }
 
+/// Lets a month pass and things happen in it: what the organisation moved, and what the stranger did.
+async fn play<'s>(
+    service: &'s Service,
+    month: Date,
+    owner: &mut Firm<'s>,
+    user: &mut Firm<'s>,
+    stranger: &mut Firm<'s>,
+) -> (Seen, Seen) {
+    let mut seen = Seen::default();
+    let mut others = Seen::default();
+    for day in 1..=month.month().length(month.year()) {
+        let date = month.replace_day(day).unwrap();
+        let noon = date.with_time(Time::from_hms(12, 0, 0).unwrap()).assume_utc();
+        service.clock.advance(noon - service.clock.now());
+        let number = u32::from(day);
+        match day {
+            // The first of all statements, twice: it counts when it is kept.
+            1 => {
+                owner.log_in_again().await;
+                fetch(owner, date, &mut seen).await;
+                fetch(owner, date, &mut seen).await;
+            }
+            // One account more each time, and one that both use.
+            3 | 10 | 17 => {
+                for firm in [&mut *owner, &mut *user] {
+                    firm.log_in_again().await;
+                }
+                let shared = payment_from(owner, &format!("A{day}"), &[iban(number), iban(1)]);
+                pay(owner, &shared, date, &mut seen).await;
+                // The same bytes again are the same payment.
+                pay(owner, &shared, date, &mut seen).await;
+                pay(user, &payment_from(user, &format!("B{day}"), &[iban(1)]), date, &mut seen).await;
+                fetch(user, date, &mut seen).await;
+            }
+            // What the bank refuses, or may not have got, is not moved.
+            5 => {
+                owner.log_in_again().await;
+                for fault in
+                    [Fault::Answer { code: "26".to_owned(), text: "No.".to_owned() }, Fault::DropAfterProcessing]
+                {
+                    let bank = avain_bank_simulator::BankKey::Simulator;
+                    owner.simulator().script_operation(bank, Operation::UploadFile, fault.clone());
+                    let payment = payment_from(owner, &format!("X{fault:?}")[..5], &[iban(99)]);
+                    assert!(owner.upload(&payment.body()).await.status >= 400);
+                }
+            }
+            // Late in the evening in London it is the next day in Helsinki.
+            12 => {
+                service.clock.advance(Duration::minutes(10 * 60 + 30));
+                user.log_in_again().await;
+                let tomorrow = date.next_day().unwrap();
+                pay(user, &payment_from(user, "LATE", &[iban(12)]), tomorrow, &mut seen).await;
+            }
+            // An account without an id that is read, and more accounts than are counted of one file.
+            20 => {
+                owner.log_in_again().await;
+                let odd = "<Prxy><Id>0401234567</Id></Prxy>".to_owned();
+                owner.upload(&payment_from(owner, "ODD", &[iban(500), odd]).body()).await.succeeded(201);
+                seen.issues.insert((date, owner.address().to_owned(), "unreadable"));
+                let many: Vec<String> = (1000..1061).map(iban).collect();
+                let payment = payment_from(owner, "MANY", &many);
+                owner.upload(&payment.body()).await.succeeded(201);
+                seen.issues.insert((date, owner.address().to_owned(), "too_many_accounts"));
+                let counted =
+                    accounts_of(std::str::from_utf8(&payment.bytes).unwrap(), "DbtrAcct").into_iter().take(60);
+                seen.accounts.extend(counted.map(|account| (date, owner.address().to_owned(), account)));
+            }
+            // Another organisation's are its own, the same bank account too.
+            21 => {
+                stranger.log_in_again().await;
+                pay(stranger, &payment_from(stranger, "OTHER", &[iban(1), iban(7)]), date, &mut others).await;
+            }
+            _ => {}
+        }
+    }
+    (seen, others)
+}
+
+/// Asserts that each day is told with what was seen on it.
+#[track_caller]
+fn check_days(whole: &Value, month: Date, seen: &Seen) {
+    let days = month.month().length(month.year());
+    let daily = whole["Daily"].as_array().unwrap();
+    assert_eq!(daily.len(), usize::from(days));
+    let mut reasons = BTreeMap::new();
+    for (day, told) in (1..=days).zip(daily) {
+        let date = month.replace_day(day).unwrap();
+        assert_eq!(told["Date"], date.to_string());
+        assert_eq!(told["UniqueAccounts"], seen.distinct(|it| it.0 == date), "{date}");
+        for issue in told["Issues"].as_array().unwrap() {
+            let text = |name: &str| issue[name].as_str().unwrap().to_owned();
+            assert_eq!((text("Date"), text("Sha256").len()), (date.to_string(), 64));
+            reasons.insert((text("Date"), text("Reason")), text("Email"));
+        }
+    }
+    let expected = seen.issues.iter().map(|(date, email, why)| ((date.to_string(), (*why).to_owned()), email.clone()));
+    assert_eq!(reasons, expected.collect());
+    assert_eq!(whole["Issues"].as_array().unwrap().len(), 2);
+}
+
+/// Asserts what is answered to a question that cannot be.
+async fn check_refusals(
+    service: &Service,
+    admin: &Credentials,
+    owner: &Firm<'_>,
+    user: &Firm<'_>,
+    stranger: &Firm<'_>,
+) {
+    // What is not the caller's is not there.
+    for (who, query) in [
+        (&user.data, format!("?Account={}", owner.address())),
+        (&user.data, "?Account=nobody@example.com".to_owned()),
+        (admin, format!("?Account={}", stranger.address())),
+        (admin, format!("?Tenant={}", stranger.organisation().await.0)),
+        (admin, "?Tenant=x".to_owned()),
+    ] {
+        let path = format!("/v2/usage/accounts{query}");
+        service.send(Method::GET, &path, Some(who), "").await.is(404, "01", "Not found");
+    }
+    for month in ["2026", "2026-13", "2026-00", "2026-1", "x", "9999-12", "+026-01", "2026-01-01"] {
+        let path = format!("/v2/usage/accounts?Month={month}");
+        service.send(Method::GET, &path, Some(admin), "").await.is(400, "01", "Invalid parameter(s): Month");
+    }
+    let path = "/v2/usage/accounts?Account=x";
+    service.send(Method::GET, path, Some(admin), "").await.is(400, "01", "Invalid parameter(s): Account");
+    service.send(Method::GET, "/v2/usage/accounts", None, "").await.is(401, "01", "Unauthorized");
+}
+
 #[tokio::test]
 async fn a_played_month_is_counted_as_it_was_moved() {
     let service = Service::start().await;
@@ -111,73 +239,7 @@ async fn a_played_month_is_counted_as_it_was_moved() {
     let first = next_month(service.clock.now());
     let month = first.date();
     let days = month.month().length(month.year());
-    let mut seen = Seen::default();
-    let mut others = Seen::default();
-    for day in 1..=days {
-        let date = month.replace_day(day).unwrap();
-        let noon = date.with_time(Time::from_hms(12, 0, 0).unwrap()).assume_utc();
-        service.clock.advance(noon - service.clock.now());
-        let number = u32::from(day);
-        match day {
-            // The first of all statements, twice: it counts when it is kept.
-            1 => {
-                owner.log_in_again().await;
-                fetch(&owner, date, &mut seen).await;
-                fetch(&owner, date, &mut seen).await;
-            }
-            // One account more each time, and one that both use.
-            3 | 10 | 17 => {
-                for firm in [&mut owner, &mut user] {
-                    firm.log_in_again().await;
-                }
-                let shared = payment_from(&owner, &format!("A{day}"), &[iban(number), iban(1)]);
-                pay(&owner, &shared, date, &mut seen).await;
-                // The same bytes again are the same payment.
-                pay(&owner, &shared, date, &mut seen).await;
-                pay(&user, &payment_from(&user, &format!("B{day}"), &[iban(1)]), date, &mut seen).await;
-                fetch(&user, date, &mut seen).await;
-            }
-            // What the bank refuses, or may not have got, is not moved.
-            5 => {
-                owner.log_in_again().await;
-                for fault in
-                    [Fault::Answer { code: "26".to_owned(), text: "No.".to_owned() }, Fault::DropAfterProcessing]
-                {
-                    let bank = avain_bank_simulator::BankKey::Simulator;
-                    owner.simulator().script_operation(bank, Operation::UploadFile, fault.clone());
-                    let payment = payment_from(&owner, &format!("X{fault:?}")[..5], &[iban(99)]);
-                    assert!(owner.upload(&payment.body()).await.status >= 400);
-                }
-            }
-            // Late in the evening in London it is the next day in Helsinki.
-            12 => {
-                service.clock.advance(Duration::minutes(10 * 60 + 30));
-                user.log_in_again().await;
-                let tomorrow = date.next_day().unwrap();
-                pay(&user, &payment_from(&user, "LATE", &[iban(12)]), tomorrow, &mut seen).await;
-            }
-            // An account without an id that is read, and more accounts than are counted of one file.
-            20 => {
-                owner.log_in_again().await;
-                let odd = "<Prxy><Id>0401234567</Id></Prxy>".to_owned();
-                owner.upload(&payment_from(&owner, "ODD", &[iban(500), odd]).body()).await.succeeded(201);
-                seen.issues.insert((date, owner.address().to_owned(), "unreadable"));
-                let many: Vec<String> = (1000..1061).map(iban).collect();
-                let payment = payment_from(&owner, "MANY", &many);
-                owner.upload(&payment.body()).await.succeeded(201);
-                seen.issues.insert((date, owner.address().to_owned(), "too_many_accounts"));
-                let counted =
-                    accounts_of(std::str::from_utf8(&payment.bytes).unwrap(), "DbtrAcct").into_iter().take(60);
-                seen.accounts.extend(counted.map(|account| (date, owner.address().to_owned(), account)));
-            }
-            // Another organisation's are its own, the same bank account too.
-            21 => {
-                stranger.log_in_again().await;
-                pay(&stranger, &payment_from(&stranger, "OTHER", &[iban(1), iban(7)]), date, &mut others).await;
-            }
-            _ => {}
-        }
-    }
+    let (seen, others) = play(&service, month, &mut owner, &mut user, &mut stranger).await;
     for firm in [&mut owner, &mut user, &mut stranger] {
         firm.log_in_again().await;
     }
@@ -205,22 +267,7 @@ async fn a_played_month_is_counted_as_it_was_moved() {
     ] {
         assert_eq!(whole[field], value, "{field}");
     }
-    let daily = whole["Daily"].as_array().unwrap();
-    assert_eq!(daily.len(), usize::from(days));
-    let mut reasons = BTreeMap::new();
-    for (day, told) in (1..=days).zip(daily) {
-        let date = month.replace_day(day).unwrap();
-        assert_eq!(told["Date"], date.to_string());
-        assert_eq!(told["UniqueAccounts"], seen.distinct(|it| it.0 == date), "{date}");
-        for issue in told["Issues"].as_array().unwrap() {
-            let text = |name: &str| issue[name].as_str().unwrap().to_owned();
-            assert_eq!((text("Date"), text("Sha256").len()), (date.to_string(), 64));
-            reasons.insert((text("Date"), text("Reason")), text("Email"));
-        }
-    }
-    let expected = seen.issues.iter().map(|(date, email, why)| ((date.to_string(), (*why).to_owned()), email.clone()));
-    assert_eq!(reasons, expected.collect());
-    assert_eq!(whole["Issues"].as_array().unwrap().len(), 2);
+    check_days(&whole, month, &seen);
     let licence = &whole["Licenses"];
     let count: usize = [&owner, &user, &idle].map(|firm| of(firm.address()).max(1)).iter().sum();
     let told = ["Basis", "Scope", "State", "Count", "BillableUsers", "RetiredUsers"].map(|name| licence[name].clone());
@@ -242,24 +289,7 @@ async fn a_played_month_is_counted_as_it_was_moved() {
     let theirs = usage(&service, &stranger.data, "").await;
     assert_eq!(theirs["UniqueAccounts"], others.distinct(|_| true));
 
-    // What is not the caller's is not there.
-    for (who, query) in [
-        (&user.data, format!("?Account={}", owner.address())),
-        (&user.data, "?Account=nobody@example.com".to_owned()),
-        (&admin, format!("?Account={}", stranger.address())),
-        (&admin, format!("?Tenant={}", stranger.organisation().await.0)),
-        (&admin, "?Tenant=x".to_owned()),
-    ] {
-        let path = format!("/v2/usage/accounts{query}");
-        service.send(Method::GET, &path, Some(who), "").await.is(404, "01", "Not found");
-    }
-    for month in ["2026", "2026-13", "2026-00", "2026-1", "x", "9999-12", "+026-01", "2026-01-01"] {
-        let path = format!("/v2/usage/accounts?Month={month}");
-        service.send(Method::GET, &path, Some(&admin), "").await.is(400, "01", "Invalid parameter(s): Month");
-    }
-    let path = "/v2/usage/accounts?Account=x";
-    service.send(Method::GET, path, Some(&admin), "").await.is(400, "01", "Invalid parameter(s): Account");
-    service.send(Method::GET, "/v2/usage/accounts", None, "").await.is(401, "01", "Unauthorized");
+    check_refusals(&service, &admin, &owner, &user, &stranger).await;
 
     // At 22:30 UTC of the last day the next month has begun; the last one is over and counts as before.
     service.clock.advance(Duration::minutes(10 * 60 + 30));

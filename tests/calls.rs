@@ -162,12 +162,12 @@ async fn play_authenticator(story: &Story<'_>, codes: &OutboxCodes, inside: &Ins
 async fn play_signatures(story: &Story<'_>, inside: &Inside, admin: &Credentials, data: &Credentials, first: &Signer) {
     let second = Signer::generate("Approver <approver@example.com>").unwrap();
     story.upload_key(admin, &second.public_key().unwrap(), "authorize").await.unwrap();
-    let store = inside.deps.store().unwrap();
+    let records = inside.deps.store().unwrap();
     let email = Email::parse(&story.company.email).unwrap();
-    for Stored { record, version } in store.account(&email).await.unwrap() {
+    for Stored { record, version } in records.account(&email).await.unwrap() {
         if let Record::Account(mut account) = record {
             account.policy.signatures = vec![SignatureRule { bank: None, file_type: None, required: 2 }];
-            store.commit(vec![Write::Replace(Record::Account(account), version)]).await.unwrap();
+            records.commit(vec![Write::Replace(Record::Account(account), version)]).await.unwrap();
         }
     }
     let file = |name: &str| payment(name, &story.company.name, time::OffsetDateTime::UNIX_EPOCH).into_bytes();

@@ -242,10 +242,10 @@ const WITH_FILES: [Walked; 2] = [Walked::Downloads, Walked::Uploads];
 
 /// What a record's file is sealed for, if it has one.
 fn kept_file(record: &Record) -> Option<KeyId> {
-    let (organisation, email, blob) = match record {
-        Record::Download(Download { organisation, email, blob, .. })
-        | Record::Upload(Upload { organisation, email, blob: Some(blob), .. }) => (organisation, email, blob),
-        _ => return None,
+    let (Record::Download(Download { organisation, email, blob, .. })
+    | Record::Upload(Upload { organisation, email, blob: Some(blob), .. })) = record
+    else {
+        return None;
     };
     Some(files::blob_id(organisation, email, blob))
 }

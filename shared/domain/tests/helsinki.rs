@@ -1,7 +1,5 @@
 //! Days in Helsinki, at the turns that are known and as another implementation of time zones has them.
 
-#![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
-
 use avain_domain::helsinki::date;
 use avain_test_support::{not_run, output, peer, required};
 use time::macros::{date, datetime};

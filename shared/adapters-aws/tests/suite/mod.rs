@@ -322,14 +322,14 @@ pub(crate) async fn what_is_kept_meets_no_condition(store: Arc<dyn Store>, tag: 
     assert_eq!(store.get(&[kept.key()]).await.unwrap(), [Stored { record: kept.clone(), version: 1 }]);
 
     // A few at once all succeed.
-    let writers: Vec<_> = (0..4)
+    let at_once: Vec<_> = (0..4)
         .map(|number| {
             let (store, kept) = (Arc::clone(&store), kept.clone());
             let own = attempts(tag, &format!("writer{number}"), 1);
             tokio::spawn(async move { store.commit(vec![Write::Insert(own), Write::Keep(kept)]).await })
         })
         .collect();
-    for writer in writers {
+    for writer in at_once {
         writer.await.unwrap().unwrap();
     }
 }

@@ -58,7 +58,7 @@ pub async fn upload(
 ) -> Result<Uploaded, Failure> {
     let bank = caller.bank(desk.banks, request.bank)?;
     let signers = authorise(desk.context, caller, request.signatures, request.bytes)?;
-    let file = File {
+    let file = Outgoing {
         bank,
         digest: upload_digest(request.file_type, request.bytes),
         sha256: Some(format!("{:x}", Sha256::digest(request.bytes))),
@@ -94,7 +94,7 @@ pub async fn sign(
     let sealed = sealed.ok_or_else(|| Failure::Unavailable(format!("blob {blob} is missing")))?;
     let bytes = desk.sealer.open(&blob_id(caller.organisation(), &caller.login.email, &blob), &sealed).await?;
     let signers = authorise(desk.context, caller, signatures, bytes.expose())?;
-    let file = File { bank, digest, sha256, file_type: &file_type, file_name: &file_name, bytes: bytes.expose() };
+    let file = Outgoing { bank, digest, sha256, file_type: &file_type, file_name: &file_name, bytes: bytes.expose() };
     let required = required(caller, &file);
     Sending { desk, blobs, caller, file, signers, required }.go_on(Some(stored)).await
 }
@@ -117,7 +117,11 @@ async fn find(store: &dyn Store, caller: &Caller, bank: Bank, id: &str) -> Resul
     upload.filter(|it| it.record.id == id).ok_or(Failure::NotFound)
 }
 
-async fn journalled(store: &dyn Store, caller: &Caller, file: &File<'_>) -> Result<Option<Stored<Upload>>, Failure> {
+async fn journalled(
+    store: &dyn Store,
+    caller: &Caller,
+    file: &Outgoing<'_>,
+) -> Result<Option<Stored<Upload>>, Failure> {
     let (organisation, email) = (caller.organisation().clone(), caller.login.email.clone());
     let key = Key::Upload(organisation, email, file.bank, file.digest.clone());
     Ok(store.get(&[key]).await?.into_iter().find_map(as_upload))
@@ -161,7 +165,7 @@ fn authorise(context: Context<'_>, caller: &Caller, signatures: &str, bytes: &[u
 }
 
 /// How many different keys have to sign the file, by the policy as the account has it now.
-fn required(caller: &Caller, file: &File<'_>) -> usize {
+fn required(caller: &Caller, file: &Outgoing<'_>) -> usize {
     caller.account.policy.signatures_required(file.bank, file.file_type).into()
 }
 
@@ -170,7 +174,7 @@ fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
 }
 
 /// A file on its way out.
-struct File<'a> {
+struct Outgoing<'a> {
     bank: Bank,
     digest: String,
     sha256: Option<String>,
@@ -184,7 +188,7 @@ struct Sending<'a> {
     desk: Desk<'a>,
     blobs: &'a dyn Blobs,
     caller: &'a Caller,
-    file: File<'a>,
+    file: Outgoing<'a>,
     /// Who signed in this call.
     signers: Vec<String>,
     required: usize,
@@ -396,7 +400,7 @@ fn entry(upload: &Upload, id: &str) -> UploadEntry {
 }
 
 /// Named by what it is and what it holds: SHA-256 over organisation, account, bank and the digest of type and bytes.
-fn waiting_blob(organisation: &OrganisationId, email: &Email, file: &File<'_>) -> String {
+fn waiting_blob(organisation: &OrganisationId, email: &Email, file: &Outgoing<'_>) -> String {
     let mut sha256 = Sha256::new();
     for part in ["upload", &organisation.0, email.as_str(), file.bank.as_str(), &file.digest] {
         sha256.update(part);
