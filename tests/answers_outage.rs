@@ -33,14 +33,14 @@ use crate::support::{Answer, Service};
 
 #[tokio::test]
 async fn while_the_store_is_down_nothing_is_half_done() {
-    let (service, store) = Patience::start().await;
+    let (service, patience) = Patience::start().await;
     let person = Person::new(&service, "outage@example.com");
     let nobody = async |_| {
         assert!(service.account(person.email()).await.is_empty());
         // What a registration that broke off left in the user pool gives way after a minute.
         service.clock.advance(time::Duration::minutes(1));
     };
-    let calls = store.until_it_succeeds(201, async || person.register("admin", "0").await, nobody).await;
+    let calls = patience.until_it_succeeds(201, async || person.register("admin", "0").await, nobody).await;
     assert!(calls >= 2, "{calls}");
 
     let phone = person.company.phone.clone();
@@ -49,17 +49,17 @@ async fn while_the_store_is_down_nothing_is_half_done() {
     // A login that the store never heard of spent nothing; a later one stays counted.
     let challenge = person.challenge("admin").await;
     let encrypted = person.encrypted(person.password("admin"), &challenge);
-    store.ends_after(0);
+    patience.ends_after(0);
     person.answer("admin", &challenge, &encrypted).await.is(503, "01", "Temporarily unavailable");
-    store.never_ends();
+    patience.never_ends();
     assert!(!person.spent(&challenge).await);
     assert_eq!(person.failures("admin").await, 0);
     person.answer("admin", &challenge, &encrypted).await.succeeded(200);
     let counted = async |good| assert_eq!(i64::from(person.failures("admin").await), good);
-    let calls = store.until_it_succeeds(200, async || person.log_in("admin").await, counted).await;
+    let calls = patience.until_it_succeeds(200, async || person.log_in("admin").await, counted).await;
     assert_eq!(i64::from(person.failures("admin").await), calls - 1, "a right password alone takes back only itself");
 
-    store.never_ends();
+    patience.never_ends();
     let admin = {
         let story = person.story();
         let token = story.log_in("admin").await.unwrap()["AccessToken"].as_str().unwrap().to_owned();
@@ -74,14 +74,14 @@ async fn while_the_store_is_down_nothing_is_half_done() {
     let before = service.account(person.email()).await;
     let unchanged = async |_| assert_eq!(service.account(person.email()).await, before);
     let upload = async || service.send(Method::PUT, "/v2/pgp", Some(&admin), body.clone()).await;
-    assert_eq!(store.until_it_succeeds(201, upload, unchanged).await, 2);
+    assert_eq!(patience.until_it_succeeds(201, upload, unchanged).await, 2);
     let list = async || service.send(Method::GET, "/v2/pgp", Some(&admin), "").await;
-    assert_eq!(store.until_it_succeeds(200, list, async |_| {}).await, 1);
+    assert_eq!(patience.until_it_succeeds(200, list, async |_| {}).await, 1);
 
     // The token lives on until the logout is kept.
     let log_out = async || service.send(Method::DELETE, &person.session("admin"), Some(&admin), "").await;
     let lives = async |_| list().await.succeeds(200, "OK", &["PgpKeys"]);
-    store.until_it_succeeds(200, log_out, lives).await;
+    patience.until_it_succeeds(200, log_out, lives).await;
     list().await.is(401, "01", "Unauthorized");
 }
 

@@ -64,6 +64,7 @@ pub struct At {
 }
 
 impl At {
+    #[cfg_attr(not(feature = "aws"), expect(clippy::unused_async, reason = "a deployed table is waited for"))]
     async fn open(self) -> Result<Arc<dyn Store>, String> {
         #[cfg(feature = "aws")]
         if let Some(table) = self.table {
