@@ -27,21 +27,25 @@ const KEYS: [&str; 9] = [
 ];
 
 /// Under these names bodies carry what must not be in the log.
-const SECRETS: [&str; 16] = [
+const SECRETS: [&str; 20] = [
     "AccessToken",
     "ApiKey",
     "Challenge",
     "ChResp",
     "Code",
     "Company",
+    "Confirm",
     "Content",
     "Encrypted",
     "FileContents",
     "IdToken",
     "Name",
+    "OtpauthUri",
     "PEM",
     "PgpKey",
     "Phone",
+    "RecoveryCodes",
+    "SecretCode",
     "Session",
     "Signature",
 ];
@@ -201,8 +205,10 @@ impl Secrets {
                 for (name, value) in fields {
                     if let Some(name) = SECRETS.iter().find(|it| *it == name) {
                         self.names.insert(name);
-                        // A line of an armoured text is enough; "0" asks for a new API key.
-                        let lines = value.as_str().unwrap().lines().filter(|line| line.len() > 4);
+                        // A line of an armoured text is enough; "0" asks for a new API key. In the API's document the name stands for
+                        // a shape.
+                        let texts = [value].into_iter().chain(value.as_array().into_iter().flatten());
+                        let lines = texts.filter_map(Value::as_str).flat_map(str::lines).filter(|line| line.len() > 4);
                         self.values.extend(lines.map(str::to_owned));
                     }
                     self.body(value);

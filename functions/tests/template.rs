@@ -115,7 +115,7 @@ fn a_deployment_that_allows_more_or_keeps_less_is_found() {
         ("Action: dynamodb:PutItem", "Action: dynamodb:*", "dynamodb:*"),
         ("Action: dynamodb:DeleteItem", "Action: [dynamodb:DeleteItem, dynamodb:PutItem]", "LoginRole"),
         ("Resource: !GetAtt Table.Arn", "Resource: \"*\"", "Resource: *"),
-        ("\"ATTEMPTS#*\"", "\"*\"", "LoginRole"),
+        ("\"ATTEMPTS#*\"", "\"*\"", "InitPasswordResetRole"),
         ("kms:EncryptionContext:kind: [bank-key]", "kms:EncryptionContext:kind: [bank-key, file]", "ExportCertRole"),
         ("Action: cognito-idp:AdminGetUser", "Action: cognito-idp:AdminCreateUser", "RegisterRole"),
         ("                Action: dynamodb:Query", "                NotAction: dynamodb:Query", "NotAction"),

@@ -6,7 +6,7 @@ use serde_json::Value;
 const REDACTED: &str = "[redacted]";
 
 /// Names, in lower case and without what separates words: `x-api-key`, `XApiKey` and `x_api_key` are one.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 23] = [
     "password",
     "encrypted",
     "accesstoken",
@@ -18,12 +18,16 @@ const NAMES: [&str; 19] = [
     "code",
     "chresp",
     "challenge",
+    "secretcode",
+    "otpauthuri",
+    "recoverycodes",
     "privatekey",
     "encprivatekey",
     "encryptedprivatekey",
     "pgpkey",
     "email",
     "extemail",
+    "confirm",
     "phone",
     "name",
 ];
