@@ -92,6 +92,21 @@ impl Account {
         if answer.headers().contains_key("x-amz-function-error") { Err(body) } else { Ok(body) }
     }
 
+    /// An address that mail may come from.
+    pub(crate) async fn verify_sender(&self, address: &str) {
+        let body = json!({ "EmailIdentity": address });
+        self.send("ses", Method::POST, "/v2/email/identities", &[], body.to_string()).await;
+    }
+
+    /// Subjects of the mails from one address to another, in their order.
+    pub(crate) async fn mails(&self, from: &str, to: &str) -> Vec<String> {
+        let answer = self.send("ses", Method::GET, "/_ministack/ses/messages", &[], "").await;
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        let mails = answer["messages"][ACCOUNT].as_array().unwrap().iter();
+        let wanted = mails.filter(|mail| mail["Source"] == from && mail["To"] == json!([to]));
+        wanted.map(|mail| mail["Subject"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// All that was written to a log so far.
     pub(crate) async fn log(&self, group: &str) -> Vec<String> {
         let (mut lines, mut next) = (Vec::new(), Value::Null);

@@ -15,6 +15,8 @@ mod account;
 #[path = "../certificates.rs"]
 mod certificates;
 mod gateway;
+#[path = "../office.rs"]
+mod office;
 mod people;
 mod render;
 mod roles;
@@ -26,18 +28,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use avain::client::{Call, ClientError, Transport, request};
-use avain::story::{Signer, payment};
+use avain::story::{Company, Signer, Story, payment, text};
 use avain_adapters_local::clock::SystemClock;
 use avain_api::operations::{ALL, LIST_CERTS};
+use avain_domain::notices::Notice;
 use avain_domain::ports::Clock;
 use serde_json::{Value, json};
 
 use crate::certificates::shared_exported_and_imported;
-use crate::stack::tell;
+use crate::office::{a_colleague_leaves, two_keys_sign};
+use crate::stack::{SENDER, tell};
 use crate::world::{ACTIVATION_CODE, BANK, World};
 
 /// Not called here: see what is told as skipped.
-const NOT_PLAYED: [&str; 1] = ["VerifyEmail"];
+const NOT_PLAYED: [&str; 2] = ["SelectMFA", "VerifyEmail"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_stack_as_it_is_deployed() {
@@ -108,14 +112,44 @@ async fn story(world: &World) {
 
     let refused = story.delete(&data, BANK, &listed[0]).await;
     assert!(matches!(refused, Err(ClientError::Refused { status: 400, .. })), "a bank deleted a file: {refused:?}");
-    let trail = shared_exported_and_imported(&story, &admin, BANK, world.story("eino@esimerkki.fi")).await;
+    let colleague = world.story("eino@esimerkki.fi");
+    let leaver = colleague.company.email.clone();
+    let trail = shared_exported_and_imported(&story, &admin, BANK, colleague).await;
     assert!(trail.iter().any(|event| event["reason"].is_string()), "no refusal in {trail:?}");
+    two_keys_sign(&story, &admin, &data, BANK, &signer).await;
+    a_colleague_leaves(&story, &admin, &leaver).await;
 
     story.log_out("data", &data).await.unwrap();
     let refused = story.files(&data, BANK, "ALL").await;
     assert!(matches!(refused, Err(ClientError::Refused { status: 401, .. })), "a token was taken after its logout");
 
+    authenticator_and_forgotten_password(world, &story).await;
+    assert_eq!(story.document().await.unwrap()["openapi"], "3.1.0");
+
     let all: BTreeSet<&str> = ALL.iter().map(|operation| operation.name).collect();
     let not_called: Vec<_> = all.difference(&world.gateway.used()).copied().collect();
     assert_eq!(not_called, NOT_PLAYED);
+}
+
+/// An authenticator is set up in place of the provider's, and a recovery code turns it off. The password of data mode is forgotten.
+/// Of either the person is told.
+async fn authenticator_and_forgotten_password(world: &World, story: &Story<'_>) {
+    let authenticator = story.set_up_totp(SystemClock.now().unix_timestamp()).await.unwrap();
+    world.people.carries(&story.company, authenticator.secret);
+    assert_eq!(story.log_in("admin").await.unwrap()["ResponseText"], "Login OK");
+    let session = text(&story.password("admin").await.unwrap(), "Session").unwrap();
+    let told = story.answer_factor(&session, &authenticator.recovery_codes[0]).await.unwrap();
+    assert_eq!(told["ResponseText"], "Recovery code accepted. The authenticator is off. Start login again.");
+    // The emulator has no code by SMS, and lets the admin in without it, which the service refuses.
+    let refused = story.password("admin").await;
+    assert!(matches!(refused, Err(ClientError::Refused { status: 503, .. })), "{refused:?}");
+
+    let new = "Forgotten-password-2026!y";
+    story.reset_password("data", new).await.unwrap();
+    let company = Company { data_password: new.to_owned(), ..story.company.clone() };
+    assert_eq!(Story { company, ..*story }.log_in("data").await.unwrap()["ResponseText"], "Login OK");
+    assert!(story.log_in("data").await.is_err(), "the forgotten password");
+
+    let told = [Notice::RecoveryCode { left: 9 }, Notice::PasswordReset].map(|notice| notice.subject());
+    assert_eq!(world.stack.account.mails(SENDER, &story.company.email).await, told);
 }

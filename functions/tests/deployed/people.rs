@@ -19,12 +19,16 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The emulator's only code for a phone.
 const SMS_CODE: &str = "123456";
+/// The emulator's only code for a forgotten password.
+const RESET_CODE: &str = "654321";
 
 /// What of the story the emulator cannot play, and what is done in its place.
-pub(crate) const SKIPPED: [&str; 3] = [
+pub(crate) const SKIPPED: [&str; 4] = [
     "VerifyEmail: the emulator verifies no attributes; e-mail and phone are set as verified by AdminUpdateUserAttributes",
     "LoginMFA with a code by SMS: the emulator has no such challenge; the admin logs in with an authenticator's code",
-    "enrolling the authenticator is no operation of the API: it is done with Cognito's own calls",
+    "SelectMFA: the emulator lets nobody choose; its role is tried with a session that the emulator refuses",
+    "the first authenticator: the emulator lets an admin without one in by the password alone, which the service refuses; \
+     it is enrolled with Cognito's own calls, and the next through the API",
 ];
 
 /// A user pool and its client.
@@ -80,6 +84,11 @@ impl People {
         let settings = SoftwareTokenMfaSettingsType::builder().enabled(true).preferred_mfa(true).build();
         let prefer = self.cognito.admin_set_user_mfa_preference().user_pool_id(&pool.id).username(name);
         prefer.software_token_mfa_settings(settings).send().await.unwrap();
+        self.carries(company, secret);
+    }
+
+    /// The secret of the person's authenticator from now on.
+    pub(crate) fn carries(&self, company: &Company, secret: String) {
         self.authenticators.lock().unwrap().insert(company.email.clone(), secret);
     }
 
@@ -104,6 +113,7 @@ impl Codes for People {
     async fn newest(&self, email: &str, _: &str, kind: &str) -> Result<String, ClientError> {
         match kind {
             "phone" => Ok(SMS_CODE.to_owned()),
+            "reset" => Ok(RESET_CODE.to_owned()),
             "mfa" => Ok(totp(&self.authenticators.lock().unwrap()[email])),
             _ => Err(ClientError::Unexpected(format!("no {kind} code"))),
         }

@@ -15,7 +15,7 @@ pub(crate) struct Rendered {
 /// `code` says in which folder a binary lies as `bootstrap`.
 pub(crate) fn render(template: &str, code: impl Fn(&str) -> PathBuf) -> Rendered {
     let mut rendered = Rendered { template: String::new(), binaries: Vec::new(), left_out: Vec::new() };
-    let mut conditions = 0;
+    let (mut conditions, mut senders) = (0, 0);
     for block in blocks(template) {
         if let Some(reason) = unknown(&block) {
             let name = block[0].trim().trim_end_matches(':');
@@ -40,6 +40,16 @@ pub(crate) fn render(template: &str, code: impl Fn(&str) -> PathBuf) -> Rendered
                 conditions += 1;
                 continue;
             }
+            if line.trim() == "Condition:" && lines.peek().is_some_and(|next| next.contains("ses:FromAddress")) {
+                lines.next();
+                senders += 1;
+                continue;
+            }
+            let line = if line.trim_start().starts_with("Resource: ") && line.contains(":ses:") {
+                "                Resource: \"*\""
+            } else {
+                line
+            };
             rendered.template += line;
             rendered.template.push('\n');
             if let Some(folder) = folder.as_ref().filter(|_| line == "    Properties:") {
@@ -47,9 +57,12 @@ pub(crate) fn render(template: &str, code: impl Fn(&str) -> PathBuf) -> Rendered
             }
         }
     }
-    rendered
-        .left_out
-        .push(format!("{conditions} conditions on kms:EncryptionContext: the emulator refuses every call under them"));
+    rendered.left_out.extend([
+        format!("{conditions} conditions on kms:EncryptionContext: the emulator refuses every call under them"),
+        format!(
+            "{senders} conditions on ses:FromAddress and identities as resources: the emulator knows neither of a mail"
+        ),
+    ]);
     rendered
 }
 

@@ -135,7 +135,7 @@ impl Allowed {
 
 /// What came of a call.
 struct Seen {
-    /// A server error, or the refusal that was not kept.
+    /// A server error, or that something was not kept or not sent.
     failed: bool,
     /// The answer that the scene wants when nothing lacks.
     as_wanted: bool,

@@ -15,6 +15,8 @@ use crate::render::render;
 /// The variable that names the SAM CLI's program.
 const SAM: &str = "AVAIN_SAM";
 pub(crate) const NAME: &str = "avain";
+/// Whom notices come from.
+pub(crate) const SENDER: &str = "notices@avain.fi";
 const BUCKET: &str = "artifacts";
 
 /// A deployed stack.
@@ -51,12 +53,14 @@ impl Stack {
         std::fs::write(folder.join("template.yaml"), &rendered.template).unwrap();
 
         account.make_bucket(BUCKET).await;
+        account.verify_sender(SENDER).await;
         let (id, secret) = account.deployer().await;
         let begin = Instant::now();
         let output = Command::new(&sam)
             .args(["deploy", "--template-file", "template.yaml", "--stack-name", NAME, "--region", REGION])
             .args(["--capabilities", "CAPABILITY_IAM", "--s3-bucket", BUCKET, "--no-progressbar"])
             .args(["--parameter-overrides", "Architecture=x86_64", &format!("SimulatorUrl={simulator}")])
+            .arg(format!("NoticeSender={SENDER}"))
             .arg(format!("SimulatorRoot=\"{roots}\""))
             .current_dir(folder)
             // Nothing of the developer's own settings or credentials.

@@ -68,6 +68,8 @@ const SERVICE_KEY: &str = "service-key";
 pub(super) const ADMIN: &[&str] = &["!GetAtt AdminPool.Arn"];
 pub(super) const POOLS: &[&str] = &["!GetAtt AdminPool.Arn", "!GetAtt DataPool.Arn"];
 
+const FILES: &[&str] = &["!Sub \"${Files.Arn}/files/*\""];
+
 /// SES asks for the identity of the sender's address, or of its domain, whichever was verified: the condition names the address.
 const IDENTITIES: &str = "!Sub \"arn:${AWS::Partition}:ses:${AWS::Region}:${AWS::AccountId}:identity/*\"";
 
@@ -105,7 +107,7 @@ const STORE: Lines = &[
     ("InitPasswordReset", &[("PutItem", &[ATTEMPTS])]),
     ("PasswordReset", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, ATTEMPTS, AUDIT, CHALLENGE])]),
     ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
-    ("ListCerts", &[("Query", &[ACCOUNT]), ("GetItem", &[ACCOUNT])]),
+    ("ListCerts", &[("Query", &[ACCOUNT]), ("GetItem", &[ACCOUNT]), ("BatchGetItem", &[ACCOUNT])]),
     ("ConfigCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("ShareCerts", &[("BatchGetItem", &[ACCOUNT]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("UnshareCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT]), ("DeleteItem", &[ACCOUNT])]),
@@ -229,6 +231,13 @@ const SEALER: Lines = &[
     ("SealAudit", &[("Decrypt", &[SERVICE_KEY])]),
 ];
 
+/// `s3:` on the sealed files.
+const BLOBS: Lines = &[
+    ("UploadFile", &[("PutObject", FILES)]),
+    ("AddSignatures", &[("GetObject", FILES)]),
+    ("DownloadFile", &[("GetObject", FILES), ("PutObject", FILES)]),
+];
+
 /// `cognito-idp:` by pool (docs/cognito.md); the calls that are not subject to IAM are not here.
 const IDENTITY: Lines = &[
     (
@@ -255,9 +264,12 @@ const IDENTITY: Lines = &[
 /// Lines that are missing, or that no row needs.
 pub(super) fn faults() -> Vec<String> {
     let mut faults = Vec::new();
-    for (table, lines, need) in
-        [("STORE", STORE, Need::Store), ("SEALER", SEALER, Need::Sealer), ("IDENTITY", IDENTITY, Need::Identity)]
-    {
+    for (table, lines, need) in [
+        ("STORE", STORE, Need::Store),
+        ("SEALER", SEALER, Need::Sealer),
+        ("BLOBS", BLOBS, Need::Blobs),
+        ("IDENTITY", IDENTITY, Need::Identity),
+    ] {
         let lines: Vec<&str> = lines.iter().map(|(operation, _)| *operation).collect();
         let needing: Vec<&str> = row::all().filter(|it| it.needs(need)).map(|it| it.name).collect();
         let missing = needing.iter().filter(|it| !lines.contains(it));
@@ -319,9 +331,9 @@ pub(super) fn of(row: &Row) -> Vec<Grant> {
         }));
     }
     if needs(Need::Blobs) {
-        grants.extend(["GetObject", "PutObject"].map(|action| Grant {
+        grants.extend(lines(BLOBS, row).into_iter().map(|(action, resources)| Grant {
             action: format!("s3:{action}"),
-            resources: vec!["!Sub \"${Files.Arn}/files/*\""],
+            resources,
             condition: None,
         }));
     }
