@@ -128,7 +128,7 @@ async fn failures(service: &Service, person: &Person<'_>, authenticator: &Authen
     is(&wrong, 400, "Invalid verification code", "failed: invalid_code");
     service.clock.advance(Duration::minutes(10));
     let late = person.second_factor(&session, &authenticator.now()).await;
-    is(&late, 400, "Code expired, request a new one", "failed: expired_code");
+    is(&late, 400, "Invalid session, start login again", "failed: invalid_code");
     let gone = person.second_factor("gone", "123456").await;
     is(&gone, 400, "Invalid session, start login again", "failed: invalid_code");
     for _ in 0..4 {
