@@ -26,9 +26,8 @@ fn classified(answer: &Answer) -> &'static str {
         () if body["ChallengeName"] == "SELECT_MFA_TYPE" => "select",
         () if session => match body["ChallengeName"].as_str() {
             Some("SOFTWARE_TOKEN_MFA") => "mfa: totp",
-            Some(_) => "mfa: sms",
             None if text.contains("authenticator code") => "mfa: totp",
-            None => "mfa: sms",
+            _ => "mfa: sms",
         },
         () => "failed",
     }
