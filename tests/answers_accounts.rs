@@ -404,7 +404,7 @@ async fn data_mode_without_an_authorize_key_is_read_only() {
         data && it.method != Method::GET
     });
     let names: Vec<&str> = changes.map(|it| it.name).collect();
-    assert_eq!(names, ["Logout", "UploadFile", "DeleteFile"], "a new one belongs into this test");
+    assert_eq!(names, ["Logout", "UploadFile", "AddSignatures", "DeleteFile"], "a new one belongs into this test");
 
     let service = Service::start().await;
     let codes = service.codes();

@@ -17,7 +17,7 @@ use crate::support::gpg::Gpg;
 const FILE: &str = "/v2/files/simulator/camt.053.001.02/x";
 const NO_SIGNATURE: &str = "No signatures found. File upload requires PGP authorize key detached signature(s).";
 /// The fields of a successful UploadFile.
-const UPLOADED: &[&str] = &[];
+const UPLOADED: &[&str] = &["UploadId"];
 const FAILED: &str = "All signature verification(s) failed";
 
 #[tokio::test]

@@ -26,9 +26,8 @@ fn classified(answer: &Answer) -> &'static str {
         () if body["ChallengeName"] == "SELECT_MFA_TYPE" => "select",
         () if session => match body["ChallengeName"].as_str() {
             Some("SOFTWARE_TOKEN_MFA") => "mfa: totp",
-            Some(_) => "mfa: sms",
             None if text.contains("authenticator code") => "mfa: totp",
-            None => "mfa: sms",
+            _ => "mfa: sms",
         },
         () => "failed",
     }
@@ -128,7 +127,7 @@ async fn failures(service: &Service, person: &Person<'_>, authenticator: &Authen
     is(&wrong, 400, "Invalid verification code", "failed: invalid_code");
     service.clock.advance(Duration::minutes(10));
     let late = person.second_factor(&session, &authenticator.now()).await;
-    is(&late, 400, "Code expired, request a new one", "failed: expired_code");
+    is(&late, 400, "Invalid session, start login again", "failed: invalid_code");
     let gone = person.second_factor("gone", "123456").await;
     is(&gone, 400, "Invalid session, start login again", "failed: invalid_code");
     for _ in 0..4 {

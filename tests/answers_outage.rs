@@ -6,17 +6,18 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use avain::client::Credentials;
-use avain::story::{Signer, credentials};
+use avain::story::{Signer, credentials, totp};
 use avain_adapters_local::random::SystemRandom;
 use avain_adapters_local::vault::KeyFileVault;
 use avain_api::Deps;
 use avain_api::deps::Need;
 use avain_api::operations::{
-    ALL, CONFIG_CERTS, DELETE_FILE, DOWNLOAD_FILE, EXPORT_CERT, IMPORT_CERT, LIST_AUDIT_EVENTS, LIST_CERTS, LIST_FILES,
-    RETIRE_CERT, SHARE_CERTS, UNSHARE_CERTS,
+    ADD_SIGNATURES, ALL, CONFIG_CERTS, DELETE_FILE, DELETE_KEY, DOWNLOAD_FILE, EXPORT_CERT, GET_POLICY, IMPORT_CERT,
+    LIST_ACCOUNT_USAGE, LIST_ACCOUNTS, LIST_AUDIT_EVENTS, LIST_CERTS, LIST_FILES, LIST_UPLOADS, RETIRE_CERT,
+    SHARE_CERTS, UNSHARE_CERTS,
 };
 use avain_bank_simulator::{BankKey, Operation as Bank};
-use avain_domain::ports::{Claims, DataKey, IdentityError, KeyContext, Tokens, Unavailable, Vault};
+use avain_domain::ports::{Claims, Clock, DataKey, IdentityError, KeyContext, Tokens, Unavailable, Vault};
 use avain_domain::records::{CertificateState, UploadState};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
@@ -85,8 +86,8 @@ async fn while_the_store_is_down_nothing_is_half_done() {
     list().await.is(401, "01", "Unauthorized");
 }
 
-/// What the tests of this file play one by one.
-const BY_THEMSELVES: [&str; 10] = [
+/// What tests of this file play one by one, or those of policy and accounts; one uses the store for its refusals only.
+const BY_THEMSELVES: [&str; 16] = [
     "Register",
     "Login",
     "Logout",
@@ -97,6 +98,12 @@ const BY_THEMSELVES: [&str; 10] = [
     "LoginMFA",
     "EnrollCert",
     "UploadFile",
+    "InitPasswordReset",
+    "PasswordReset",
+    "VerifyTOTP",
+    "SelectMFA",
+    "PutPolicy",
+    "DeleteAccount",
 ];
 
 /// Each of the other operations, with a store that fails at its first, second, ... use: nothing of it is done.
@@ -115,7 +122,17 @@ async fn whichever_use_of_the_store_fails_nothing_is_done() {
         "PrivateKey": private_key, "Certificate": certificate,
     });
     let exported = format!("{cert}?PgpKeyId={export_key}");
+    firm.ask_for(3).await;
+    let (payment, second) = (firm.payment("WAITS"), firm.another_signer().await);
+    let waiting = firm.upload(&payment.body()).await.text("UploadId");
+    let signature = json!({ "Signature": second.sign(&payment.bytes).unwrap() });
+    let (uploads, signatures) = ("/v2/uploads/simulator", format!("/v2/uploads/simulator/{waiting}/signatures"));
     let calls = [
+        (&GET_POLICY, &friend.data, "/v2/policy", json!(null), 200),
+        (&LIST_ACCOUNTS, &firm.admin, "/v2/integrator/accounts", json!(null), 200),
+        (&LIST_ACCOUNT_USAGE, &firm.admin, "/v2/usage/accounts", json!(null), 200),
+        (&ADD_SIGNATURES, &firm.data, &signatures, signature, 201),
+        (&LIST_UPLOADS, &firm.data, uploads, json!(null), 200),
         (&LIST_CERTS, &firm.admin, certs, json!(null), 200),
         (&SHARE_CERTS, &firm.admin, shared, json!(null), 201),
         (&LIST_CERTS, &friend.data, certs, json!(null), 200),
@@ -126,6 +143,7 @@ async fn whichever_use_of_the_store_fails_nothing_is_done() {
         (&DOWNLOAD_FILE, &firm.data, &file, json!(null), 200),
         (&DELETE_FILE, &firm.data, &file, json!(null), 400),
         (&EXPORT_CERT, &firm.admin, &exported, json!(null), 200),
+        (&DELETE_KEY, &firm.admin, "/v2/pgp", json!({ "PgpKeyId": export_key }), 200),
         (&LIST_AUDIT_EVENTS, &firm.admin, "/v2/audit", json!(null), 200),
         (&RETIRE_CERT, &firm.admin, cert, json!(null), 200),
         (&IMPORT_CERT, &firm.admin, cert, import, 201),
@@ -180,6 +198,59 @@ async fn a_store_that_fails_after_the_user_pool_leaves_a_way_on() {
         &["Account", "ApiKey", "ExpiresIn", "IdToken"],
     );
     assert_eq!(service.account(person.email()).await, before);
+}
+
+/// A reset that broke off has set the password or not, and either of the two is good; a new one sets it whatever became of that.
+#[tokio::test]
+async fn a_store_that_fails_in_a_reset_leaves_one_good_password() {
+    let (service, store) = Patience::start().await;
+    let person = Person::new(&service, "forgetful@example.com");
+    person.story().open("admin", "0").await.unwrap();
+    store.fails(0, person.begin_reset("admin")).await;
+    assert!(!person.was_sent("admin", "reset").await);
+
+    let mut password = person.password("admin").to_owned();
+    for good in 0..10 {
+        // The count of attempts begins anew.
+        service.clock.advance(time::Duration::minutes(15));
+        person.begin_reset("admin").await.succeeded(200);
+        let (code, new) = (person.code("admin", "reset").await, format!("Another-password-2026!{good}"));
+        store.ends_after(good);
+        let answer = person.reset("admin", &code, &new).await;
+        store.never_ends();
+        let is_good = async |password: &str| person.guess("admin", password).await.body["Session"].is_string();
+        let (old_is, new_is) = (is_good(&password).await, is_good(&new).await);
+        assert!(old_is != new_is, "after {good} uses: {old_is}, {new_is}");
+        if answer.status == 200 {
+            assert!(new_is);
+            return;
+        }
+        answer.is(503, "01", "Temporarily unavailable");
+        password = if new_is { new } else { password };
+    }
+    panic!("no reset with ten uses of the store");
+}
+
+/// Before the pool nothing is confirmed; after it the authenticator is, though without recovery codes.
+#[tokio::test]
+async fn a_store_that_fails_at_an_authenticators_first_code_leaves_a_way_on() {
+    let (service, store) = Patience::start().await;
+    let person = Person::new(&service, "pocket@example.com");
+    person.story().open("admin", "0").await.unwrap();
+    let (answer, authenticator) = person.set_up().await;
+    let token = answer.text("AccessToken");
+    store.fails(0, person.verify_totp(&token, &authenticator.now())).await;
+    person.log_in("admin").await.succeeds(200, "Give SMS code", &["ChallengeName", "Session"]);
+    store.fails(1, person.verify_totp(&token, &authenticator.now())).await;
+    let choice = person.log_in("admin").await;
+    assert_eq!(choice.text("ChallengeName"), "SELECT_MFA_TYPE");
+    // By SMS another is set up, which has codes.
+    let session = person.select(&choice.text("Session"), "SMS_MFA").await.text("Session");
+    let body = json!({ "Session": session, "Code": person.code("admin", "mfa").await, "SetupTOTP": true });
+    let answer = person.put("admin", "mfacode", &body).await;
+    let code = totp(&answer.text("SecretCode"), service.clock.now().unix_timestamp()).unwrap();
+    let confirmed = person.verify_totp(&answer.text("AccessToken"), &code).await;
+    confirmed.succeeds(200, "TOTP enabled", &["RecoveryCodes"]);
 }
 
 /// Before the bank is asked nothing is done; what it did is not known where its answer cannot be kept.

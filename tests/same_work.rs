@@ -79,8 +79,8 @@ async fn every_failure_of_a_login_takes_the_same_work() {
     // Argon2, OAEP, store, identity.
     let work = || {
         let opened = machine.deps.service_keys().unwrap().passwords_opened();
-        let stored = u64::try_from(store.uses()).unwrap();
-        [machine.pool.passwords_hashed(), opened, stored, u64::from(count.of(I))]
+        let uses = u64::try_from(store.uses()).unwrap();
+        [machine.pool.passwords_hashed(), opened, uses, u64::from(count.of(I))]
     };
     for mode in ["admin", "data"] {
         let mut people = Vec::new();

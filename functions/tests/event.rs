@@ -96,12 +96,11 @@ fn body(binary: &str) -> Option<Value> {
             "Name": "Aino Avain", "Phone": "+358401234567", "Company": "Esimerkki Oy", "ApiKey": "0",
             "ChResp": challenge, "Encrypted": encrypted,
         }),
-        "verify_email" => json!({ "Code": "123456", "AccessToken": "access-token-of-a-login" }),
+        "verify_email" | "verify_totp" => json!({ "Code": "123456", "AccessToken": "access-token-of-a-login" }),
         "verify_phone" => json!({ "Code": "123456" }),
         "login" => json!({ "ChResp": challenge, "Encrypted": encrypted }),
         "password_reset" => json!({ "Code": "123456", "ChResp": challenge, "Encrypted": encrypted }),
         "select_mfa" => json!({ "MfaType": "SOFTWARE_TOKEN_MFA", "Session": "session-of-a-login" }),
-        "verify_totp" => json!({ "Code": "123456", "AccessToken": "access-token-of-a-login" }),
         "login_mfa" => json!({ "Session": "session-of-a-login", "Code": "123456" }),
         "enroll_cert" => {
             json!({ "Code": "Demo-Code-2026-0001", "Company": "Esimerkki Oy", "WsUserId": "1000038023" })

@@ -235,9 +235,9 @@ impl<'s> Person<'s> {
             Record::Account(account) => Some(account),
             _ => None,
         });
-        let shelf = Shelf::AuditEvents(account.unwrap().organisation);
+        let trail = Shelf::AuditEvents(account.unwrap().organisation);
         let all = Stretch { after: "", before: LAST_ID, newest_first: false, most: 1000 };
-        let events = self.service.server.machine.deps.store().unwrap().stretch(&shelf, all).await.unwrap();
+        let events = self.service.server.machine.deps.store().unwrap().stretch(&trail, all).await.unwrap();
         events.iter().filter(|it| matches!(&it.record, Record::AuditEvent(event) if event.action == action)).count()
     }
 

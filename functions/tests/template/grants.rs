@@ -103,7 +103,7 @@ const STORE: Lines = &[
         &[("BatchGetItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, ATTEMPTS, AUDIT]), ("DeleteItem", &[ATTEMPTS])],
     ),
     ("SelectMFA", &[]),
-    ("VerifyTOTP", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
+    ("VerifyTOTP", &[("Query", &[ACCOUNT]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("InitPasswordReset", &[("PutItem", &[ATTEMPTS])]),
     ("PasswordReset", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, ATTEMPTS, AUDIT, CHALLENGE])]),
     ("Logout", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),

@@ -27,7 +27,7 @@ pub async fn confirm(
     code: &str,
 ) -> Result<Vec<RecoveryCode>, Failure> {
     let holdings = Holdings::of(store.account(&login.email).await?, login);
-    let (Some(account), Some(_)) = (holdings.account, holdings.mode) else { return Err(Failure::NoSession) };
+    let (Some(account), Some(registered)) = (holdings.account, holdings.mode) else { return Err(Failure::NoSession) };
     identity.confirm_totp(login, access_token, code).await?;
 
     let codes: Vec<RecoveryCode> = (0..CODES).map(|_| RecoveryCode::new(context.random)).collect();
@@ -39,7 +39,9 @@ pub async fn confirm(
     };
     let mode = login.mode.as_str();
     let event = audit::completed(context, &account.organisation, login, "session.enrol-authenticator", mode);
-    store.commit(vec![write, event]).await?;
+    // Of an account that is being deleted nothing new is kept.
+    let unchanged = Write::Check(Key::Mode(login.clone()), registered.version);
+    store.commit(vec![write, unchanged, event]).await?;
 
     let preferred = settings.totp_first.then_some(Factor::Totp);
     let outcome = identity.prefer_factor(login, access_token, preferred).await;

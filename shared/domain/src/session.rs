@@ -1,5 +1,7 @@
 //! Logging in and out (brief 2.3), and who the caller of an authenticated operation is.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use time::{Duration, OffsetDateTime};
 
 use crate::challenge::{self, Challenge};
@@ -134,7 +136,7 @@ pub(crate) async fn spend_challenge(
 fn nobodys_password(context: Context<'_>) -> Password {
     let mut bytes = [0; 32];
     context.random.fill(&mut bytes);
-    Password::new(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Password::new(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Spends the challenge, counts the attempt, and opens the password: `None` where anything was wrong with either.

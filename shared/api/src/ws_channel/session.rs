@@ -86,7 +86,7 @@ pub(crate) fn verify_totp<'a>(call: &'a Call<'a>) -> Running<'a> {
 /// Logout.
 pub(crate) fn logout<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
-        let (login, caller, deps) = (call.login()?, call.caller().await?, call.deps());
+        let (caller, login, deps) = (call.caller().await?, call.login()?, call.deps());
         session::logout(call.context(), deps.store()?, deps.identity()?, &caller, &login).await?;
         Ok(success("Logout OK", json!({})))
     })

@@ -48,6 +48,8 @@ fn belongs(operation: &Operation, failure: &Failure, status: u16) -> bool {
     match failure {
         // To write each of these down would be the work that the limit is there against.
         Failure::RateLimited { .. } => false,
+        // Also where a password's reset begins, with a GET.
+        Failure::AttemptLimit { .. } => true,
         // What a bank says to a change is an event of its own; a read has none.
         Failure::BankRefused { .. } => !change,
         Failure::Missing | Failure::Invalid(_) => change && matches!(operation.access, Access::Token { .. }),
