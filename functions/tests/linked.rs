@@ -22,7 +22,7 @@ const LINKED: &[(&str, &[Need])] = &[
 ];
 
 /// The operations that look at PGP keys and signatures.
-const PGP: &[&str] = &["ExportCert", "UploadFile", "UploadKey"];
+const PGP: &[&str] = &["AddSignatures", "ExportCert", "ListUploads", "UploadFile", "UploadKey"];
 
 #[test]
 fn a_function_links_what_its_row_needs() {

@@ -368,8 +368,8 @@ impl<'w> Scenes<'w> {
             ("LoginMFA", "dynamodb:BatchGetItem") => {
                 // A recovery code of somebody who has none.
                 let wrong = "ABCD-EFGH-IJKL-MNOP-QRST-UVWX-YZ23";
-                let factor = world.new_story();
-                Act::Request(world.held("LoginMFA", factor.answer_factor(NO_SESSION, wrong)).await, Some(400))
+                let nobody = world.new_story();
+                Act::Request(world.held("LoginMFA", nobody.answer_factor(NO_SESSION, wrong)).await, Some(400))
             }
             // The emulator knows no such challenge, which the service takes for a fault of the pool.
             ("SelectMFA", _) => {
@@ -381,12 +381,12 @@ impl<'w> Scenes<'w> {
                 let set_up = story.set_up_totp(SystemClock.now().unix_timestamp());
                 Act::Request(world.held("VerifyTOTP", set_up).await, Some(200))
             }
-            ("InitPasswordReset", _) => {
-                let somebody = world.new_story().company.email;
-                let path = &[somebody.as_str(), "data"];
-                let call = Call { operation: &INIT_PASSWORD_RESET, path, query: "", credentials: None, body: None };
-                Act::Request(request(call).unwrap(), Some(200))
+            ("InitPasswordReset", "dynamodb:GetItem" | "dynamodb:UpdateItem") => {
+                let begin = self.begin_of_reset();
+                while world.gateway.send(begin.clone()).await.unwrap().status() == 200 {}
+                Act::AllTheSame(begin, 429)
             }
+            ("InitPasswordReset", _) => Act::Request(self.begin_of_reset(), Some(200)),
             ("PasswordReset", _) => Act::Request(self.reset().await, Some(200)),
             ("LoginMFA", _) => {
                 let answer = house.password("admin").await.unwrap();
@@ -553,6 +553,14 @@ impl<'w> Scenes<'w> {
         self.world.people.carries(&story.company, secret);
         let session = text(&story.password("admin").await.unwrap(), "Session").unwrap();
         self.world.held("LoginMFA", story.answer_factor(&session, &recovery_codes[0])).await
+    }
+
+    /// An InitPasswordReset of somebody whom nobody knows.
+    fn begin_of_reset(&self) -> Request<Bytes> {
+        let somebody = self.world.new_story().company.email;
+        let path = &[somebody.as_str(), "data"];
+        let call = Call { operation: &INIT_PASSWORD_RESET, path, query: "", credentials: None, body: None };
+        request(call).unwrap()
     }
 
     /// A PasswordReset of somebody who has asked for the code.
