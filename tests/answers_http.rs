@@ -353,7 +353,7 @@ fn every_failure_is_answered_as_the_table_says() {
 }
 
 /// What the reference data's table has no text for, with the reason.
-const NOT_IN_THE_TABLE: [(&str, &str); 7] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 14] = [
     ("Requested export PGP key not found.", "the real service's own text for ExportCert"),
     (
         "Cert export is disabled for this account, and cannot be enabled",
@@ -361,11 +361,18 @@ const NOT_IN_THE_TABLE: [(&str, &str); 7] = [
     ),
     (
         "No PGP keys. Without a registered authorize key this account is read-only.",
-        "for DeleteFile alone: an upload without a key has no valid signature",
+        "data mode without a registered key, by the design's decision 11",
     ),
     ("Certificate PEM format validation failed!", "ImportCert's own texts, this one the real service's"),
     ("Not offered by this bank", "no bank served here deletes files, and none is asked to"),
     ("(the bank's text)", "stands for any text of a bank"),
+    ("Re-authenticate to delete accounts", "the real service's own text for DeleteAccount"),
+    ("The account that made the API key cannot be deleted", "DeleteAccount; no text of the real service is known"),
+    ("Account still shares certificates: unshare or retire them first", "DeleteAccount; no text of it is known"),
+    ("TOTP verified but setting MFA preference failed", "the real service's own text for VerifyTOTP"),
+    ("This upload does not wait for signatures", "AddSignatures is our own operation"),
+    ("This upload has waited for signatures too long: upload the file again", "AddSignatures is our own operation"),
+    ("Several have this id: use the fingerprint", "the real service deletes no keys"),
     ("Logout allowed for the own session only", "the token's mode is right, the path is another session's"),
 ];
 
