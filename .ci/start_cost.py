@@ -191,7 +191,7 @@ class Emulator:
         variables = {
             "AWS_REGION": REGION, "AWS_ACCESS_KEY_ID": KEYS["aws_access_key_id"], "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": self.endpoint, "START_COST_DATA_KEY": str(data_key), "AVAIN_STACK": "start", "AVAIN_TABLE": "start",
-            "AVAIN_KMS_KEY": key, "AVAIN_BUCKET": "start", "AVAIN_USAGE_PLAN": "start", "AVAIN_ENVIRONMENT": "production",
+            "AVAIN_KMS_KEY": key, "AVAIN_BUCKET": "start", "AVAIN_USAGE_PLAN": "start", "AVAIN_ENVIRONMENT": "production", "AVAIN_NOTICE_SENDER": "avain@example.com",
         }
         for name in ("ADMIN", "DATA"):
             pool = cognito.create_user_pool(PoolName=name)["UserPool"]["Id"]

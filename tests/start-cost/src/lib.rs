@@ -132,6 +132,23 @@ impl Bucket {
     }
 }
 
+/// The sender of mail.
+pub struct Mail(aws_sdk_sesv2::Client);
+
+impl Mail {
+    /// Makes the client.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self(aws_sdk_sesv2::Client::new(config))
+    }
+
+    /// What a notice calls.
+    pub async fn all(&self) -> Result<(), Failed> {
+        self.0.send_email().send().await?;
+        Ok(())
+    }
+}
+
 /// The gateway's API keys.
 pub struct Gateway(aws_sdk_apigateway::Client);
 
