@@ -588,9 +588,9 @@ impl<'w> Scenes<'w> {
         upload().await.unwrap();
         let (store, organisation) = (self.world.store(), organisation_of(&self.data));
         let email = Email::parse(&self.house.company.email).unwrap();
-        let shelf = Shelf::UploadEntries(organisation.clone(), email.clone(), Bank::SIMULATOR);
+        let entries = Shelf::UploadEntries(organisation.clone(), email.clone(), Bank::SIMULATOR);
         let newest = Stretch { after: "", before: LAST_ID, newest_first: true, most: 1 };
-        let Record::UploadEntry(entry) = store.stretch(&shelf, newest).await.unwrap().remove(0).record else {
+        let Record::UploadEntry(entry) = store.stretch(&entries, newest).await.unwrap().remove(0).record else {
             panic!()
         };
         let key = Key::Upload(organisation, email, Bank::SIMULATOR, entry.digest.clone());
