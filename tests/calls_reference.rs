@@ -11,7 +11,7 @@ const READS: &str = "ListKeys, ListCerts and other reads";
 const WRITES: &str = "UploadKey, DeleteKey, policy, share";
 
 /// Calls of the golden file that are a row of the table by another name than its own.
-const BY_ANOTHER_NAME: [(&str, &str); 16] = [
+const BY_ANOTHER_NAME: [(&str, &str); 18] = [
     ("InitLogin (admin)", "challenge (InitLogin, InitRegister), jwks.json with the key in memory"),
     ("InitLogin (data)", "challenge (InitLogin, InitRegister), jwks.json with the key in memory"),
     ("Login (admin)", "Login"),
@@ -28,10 +28,12 @@ const BY_ANOTHER_NAME: [(&str, &str); 16] = [
     ("DownloadFile (shared, first time)", "DownloadFile, first time"),
     ("DownloadFile (again)", "DownloadFile, again"),
     ("ConfigCerts", WRITES),
+    ("DeleteKey", WRITES),
+    ("GetPolicy", READS),
 ];
 
 /// Calls of the golden file that the table has no row for, with the reason for what they cost.
-const NOT_IN_THE_TABLE: [(&str, &str); 15] = [
+const NOT_IN_THE_TABLE: [(&str, &str); 36] = [
     ("Register (admin)", "the account is read; the challenge is spent before the password is looked at; the user pool"),
     ("Register (data)", "as in admin mode"),
     ("VerifyPhone (admin)", "the account is read; the user pool judges; the audit event is written"),
@@ -50,6 +52,33 @@ const NOT_IN_THE_TABLE: [(&str, &str); 15] = [
     ("RetireCert (another's)", "a write, after a read of the account that it is of"),
     ("ExportCert", "the sealed key is read after the account; the audit event is written"),
     ("ImportCert", "a write like those of UploadKey"),
+    (
+        "UploadFile (waits for signatures)",
+        "the journal is asked first; the file is kept, then the record that it waits",
+    ),
+    ("UploadFile (the last signature)", "the journal is asked first; then as an upload"),
+    ("AddSignatures (known already)", "the way to the upload by its id, the upload, the file: nothing is new"),
+    ("AddSignatures (the last)", "the same, and then as an upload"),
+    ("ListUploads", "the account, the entries by time, the uploads"),
+    ("ListAccountUsage", "the account, the month"),
+    ("ListAccountUsage (the owner)", "the same, and who the organisation's members are"),
+    ("GetOpenApi", "a text of the program"),
+    ("PutPolicy (two accounts)", "the organisation's record, then the copies in its accounts (decision 0015)"),
+    ("PutPolicy (no change)", "the copies are compared all the same: an earlier change may have broken off"),
+    ("Register (trusted)", "the organisation of the API key; the user pool is told whom it may trust"),
+    ("ListAccounts (three)", "the caller, the members, and a read for each account"),
+    ("DeleteAccount (nothing held)", "its end, and what it is before it; both users of the pool (decision 0016)"),
+    ("DeleteAccount", "the same, and what it holds, which is read again before it goes"),
+    ("ListKeys (calls limited)", "a call of an organisation whose calls are counted"),
+    ("LoginMFA (SetupTOTP)", "as LoginMFA, and the user pool makes a secret"),
+    ("VerifyTOTP", "the account; the recovery codes; the user pool confirms and prefers"),
+    ("SelectMFA", "the user pool's own"),
+    ("LoginMFA (recovery code)", "the codes; one is gone; the user pool turns the authenticator off"),
+    ("InitPasswordReset", "counted like an attempt; the user pool sends the code"),
+    (
+        "PasswordReset",
+        "spent and counted, which meets the beginning's count; the sessions' end; the user pool sets and signs out",
+    ),
 ];
 
 /// Rows of the table for what no operation here does yet.
