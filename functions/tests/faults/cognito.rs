@@ -1,5 +1,6 @@
-//! What ministack's user pools do not do, in the shapes of Cognito's reference: a second factor by SMS, and the verification of
-//! e-mail addresses. Everything else is ministack's.
+//! What ministack's user pools do not do, in the shapes of Cognito's reference: a second factor by SMS, the choice of one by who
+//! has an authenticator too, sessions and authenticators' codes that are good once, and the verification of e-mail addresses.
+//! Everything else is ministack's.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
@@ -10,8 +11,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-/// Every code: ministack has only this one.
+/// Every code but that of a reset: ministack has only this one.
 pub(crate) const CODE: &str = "123456";
+/// Every code of a reset.
+pub(crate) const RESET_CODE: &str = "654321";
 /// The account in which ministack looks when a call is not signed, as SignUp is not.
 pub(crate) const ACCOUNT: &str = "000000000000";
 
@@ -26,13 +29,51 @@ pub(crate) struct Sms {
 
 #[derive(Debug, Default)]
 struct State {
-    /// ministack's answer to the password, by the session under which it waits for a code.
-    waiting: HashMap<String, Vec<u8>>,
+    /// Logins that wait, by their sessions.
+    waiting: HashMap<String, Waiting>,
     sessions: u32,
     /// Users whose e-mail address is verified.
     verified: HashSet<String>,
     /// Users for whom SMS was turned on. By Cognito's guide a first login may do without.
     asked: HashSet<String>,
+    /// Users who were confirmed without a code.
+    trusted: HashSet<String>,
+    /// Codes of authenticators that were taken, each with its user.
+    used: HashSet<(String, String)>,
+    resets: u64,
+}
+
+/// What a login waits for.
+#[derive(Debug)]
+enum Waiting {
+    /// The code by SMS; ministack has given these tokens for the password.
+    Code(Value),
+    /// The choice of a factor.
+    Choice,
+    /// The code by SMS, which was chosen; ministack, which has asked for the authenticator's, takes it.
+    Chosen,
+}
+
+impl State {
+    fn session(&mut self, waiting: Waiting) -> String {
+        self.sessions += 1;
+        let session = format!("session-of-the-tests-{}", self.sessions);
+        self.waiting.insert(session.clone(), waiting);
+        session
+    }
+
+    fn ask_by_sms(&mut self, waiting: Waiting) -> Value {
+        json!({
+            "ChallengeName": "SMS_MFA", "Session": self.session(waiting),
+            "ChallengeParameters": { "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS", "CODE_DELIVERY_DESTINATION": "+*******4567" },
+        })
+    }
+
+    fn forget(&mut self, user: &str) {
+        for users in [&mut self.verified, &mut self.asked, &mut self.trusted] {
+            users.remove(user);
+        }
+    }
 }
 
 impl Sms {
@@ -47,11 +88,27 @@ impl Sms {
         let mut state = self.state.lock().unwrap();
         match name {
             "AdminRespondToAuthChallenge" => {
-                assert_eq!(asked["ChallengeResponses"]["SMS_MFA_CODE"], CODE);
-                Some(match state.waiting.remove(asked["Session"].as_str()?) {
-                    Some(tokens) => (200, serde_json::from_slice(&tokens).unwrap()),
-                    None => refusal("NotAuthorizedException", "Invalid session for the user."),
-                })
+                let responses = &asked["ChallengeResponses"];
+                match (asked["ChallengeName"].as_str()?, state.waiting.remove(asked["Session"].as_str()?)) {
+                    ("SMS_MFA", Some(Waiting::Code(tokens))) if responses["SMS_MFA_CODE"] == CODE => {
+                        Some((200, tokens))
+                    }
+                    ("SMS_MFA", Some(Waiting::Chosen)) if responses["SMS_MFA_CODE"] == CODE => None,
+                    ("SELECT_MFA_TYPE", Some(Waiting::Choice)) if responses["ANSWER"] == "SMS_MFA" => {
+                        Some((200, state.ask_by_sms(Waiting::Chosen)))
+                    }
+                    (_, None) => Some(refusal("NotAuthorizedException", "Invalid session for the user.")),
+                    other => panic!("not played: {other:?}"),
+                }
+            }
+            "AdminConfirmSignUp" => {
+                let again = state.trusted.contains(asked["Username"].as_str()?);
+                let refused = "User cannot be confirmed. Current status is CONFIRMED";
+                again.then(|| refusal("NotAuthorizedException", refused))
+            }
+            "VerifySoftwareToken" => {
+                let used = state.used.contains(&code_of(&asked));
+                used.then(|| refusal("EnableSoftwareTokenMFAException", "Code mismatch"))
             }
             "GetUserAttributeVerificationCode" => Some((
                 200,
@@ -85,7 +142,11 @@ impl Sms {
             return None;
         }
         let asked: Value = serde_json::from_slice(request.body().bytes().unwrap()).unwrap();
-        Some(self.set_verified(request.try_clone()?, asked["Username"].as_str()?, false))
+        let user = asked["Username"].as_str()?;
+        if self.state.lock().unwrap().verified.contains(user) {
+            return None;
+        }
+        Some(self.set_verified(request.try_clone()?, user, false))
     }
 
     fn set_verified(&self, mut request: HttpRequest, user: &str, verified: bool) -> HttpRequest {
@@ -104,28 +165,57 @@ impl Sms {
         request
     }
 
-    /// What becomes of ministack's answer: an admin gets a challenge before his tokens.
+    /// What becomes of ministack's answer to what it has done: an admin gets a challenge before his tokens, and with an
+    /// authenticator he has the choice.
     pub(crate) fn changed(&self, name: &str, asked: &[u8], answer: Vec<u8>) -> Vec<u8> {
         let read = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).unwrap_or_default();
         let asked = read(asked);
+        let user = || asked["Username"].as_str().unwrap().to_owned();
         let mut state = self.state.lock().unwrap();
-        if name == "AdminSetUserMFAPreference" {
-            state.asked.insert(asked["Username"].as_str().unwrap().to_owned());
+        match name {
+            "AdminSetUserMFAPreference" => drop(state.asked.insert(user())),
+            "AdminConfirmSignUp" => drop(state.trusted.insert(user())),
+            "AdminUpdateUserAttributes" => {
+                let is_email = |it: &Value| it["Name"] == "email_verified" && it["Value"] == "true";
+                if asked["UserAttributes"].as_array().unwrap().iter().any(is_email) {
+                    state.verified.insert(user());
+                }
+            }
+            "AdminDeleteUser" => state.forget(&user()),
+            "VerifySoftwareToken" => drop(state.used.insert(code_of(&asked))),
+            "ConfirmForgotPassword" => state.resets += 1,
+            "AdminInitiateAuth" => return self.challenged(&mut state, &asked, read(&answer)).unwrap_or(answer),
+            _ => {}
         }
-        let tokens = name == "AdminInitiateAuth" && !read(&answer)["AuthenticationResult"].is_null();
-        let user = asked["AuthParameters"]["USERNAME"].as_str().unwrap_or_default();
-        if !tokens || asked["ClientId"] != self.admin_client.as_str() || !state.asked.contains(user) {
-            return answer;
-        }
-        state.sessions += 1;
-        let session = format!("session-of-the-tests-{}", state.sessions);
-        state.waiting.insert(session.clone(), answer);
-        let challenge = json!({
-            "ChallengeName": "SMS_MFA", "Session": session,
-            "ChallengeParameters": { "CODE_DELIVERY_DELIVERY_MEDIUM": "SMS", "CODE_DELIVERY_DESTINATION": "+*******4567" },
-        });
-        challenge.to_string().into_bytes()
+        answer
     }
+
+    /// The challenge in the place of ministack's answer to a password.
+    fn challenged(&self, state: &mut State, asked: &Value, answer: Value) -> Option<Vec<u8>> {
+        let user = asked["AuthParameters"]["USERNAME"].as_str().unwrap_or_default();
+        if asked["ClientId"] != self.admin_client.as_str() || !state.asked.contains(user) {
+            return None;
+        }
+        let challenge = if answer["ChallengeName"] == "SOFTWARE_TOKEN_MFA" {
+            json!({
+                "ChallengeName": "SELECT_MFA_TYPE", "Session": state.session(Waiting::Choice),
+                "ChallengeParameters": { "MFAS_CAN_CHOOSE": "[\"SMS_MFA\",\"SOFTWARE_TOKEN_MFA\"]" },
+            })
+        } else {
+            state.ask_by_sms(Waiting::Code(answer))
+        };
+        Some(challenge.to_string().into_bytes())
+    }
+
+    /// How many passwords were reset so far.
+    pub(crate) fn resets(&self) -> u64 {
+        self.state.lock().unwrap().resets
+    }
+}
+
+/// The code that VerifySoftwareToken brings, and whose.
+fn code_of(asked: &Value) -> (String, String) {
+    (username(asked["AccessToken"].as_str().unwrap()), asked["UserCode"].as_str().unwrap().to_owned())
 }
 
 fn refusal(exception: &str, message: &str) -> (u16, Value) {

@@ -1,32 +1,38 @@
 //! The rows of the matrix: each operation in the situations in which it calls other things.
 
 use avain::client::{ClientError, Credentials};
-use avain::story::{Exported, Listed, Recipient, Signer, credentials, payment, text};
+use avain::story::{Exported, Listed, Recipient, Signer};
 use avain_api::Operation;
 use avain_api::operations::{
-    CONFIG_CERTS, DELETE_FILE, DOWNLOAD_FILE, ENROLL_CERT, EXPORT_CERT, IMPORT_CERT, INIT_LOGIN, INIT_REGISTER,
-    LIST_AUDIT_EVENTS, LIST_CERTS, LIST_FILES, LIST_KEYS, LOGIN, LOGIN_MFA, LOGOUT, REGISTER, RETIRE_CERT, SHARE_CERTS,
-    UNSHARE_CERTS, UPLOAD_FILE, UPLOAD_KEY, VERIFY_EMAIL, VERIFY_PHONE,
+    ADD_SIGNATURES, CONFIG_CERTS, DELETE_ACCOUNT, DELETE_FILE, DELETE_KEY, DOWNLOAD_FILE, ENROLL_CERT, EXPORT_CERT,
+    GET_OPEN_API, GET_POLICY, IMPORT_CERT, INIT_LOGIN, INIT_PASSWORD_RESET, INIT_REGISTER, LIST_ACCOUNT_USAGE,
+    LIST_ACCOUNTS, LIST_AUDIT_EVENTS, LIST_CERTS, LIST_FILES, LIST_KEYS, LIST_UPLOADS, LOGIN, LOGIN_MFA, LOGOUT,
+    PASSWORD_RESET, PUT_POLICY, REGISTER, RETIRE_CERT, SELECT_MFA, SHARE_CERTS, UNSHARE_CERTS, UPLOAD_FILE, UPLOAD_KEY,
+    VERIFY_EMAIL, VERIFY_PHONE, VERIFY_TOTP,
 };
+use serde_json::{Value, json};
 
+use crate::steps;
 use crate::world::{Answer, World};
 
 /// A company that has everything, and whose records are put back after each cell.
 pub(crate) struct Firm {
-    email: String,
-    admin: Credentials,
-    data: Credentials,
-    signer: Signer,
+    pub(crate) email: String,
+    pub(crate) admin: Credentials,
+    pub(crate) data: Credentials,
+    pub(crate) signer: Signer,
+    /// A second key that signs payments.
+    pub(crate) second: Signer,
     file: Listed,
     /// Of a colleague: admin mode only, no certificate.
-    newcomer: Credentials,
+    pub(crate) newcomer: Credentials,
     /// The firm's export key, and its certificate as it was taken out once.
-    recipient: Recipient,
+    pub(crate) recipient: Recipient,
     exported: Exported,
 }
 
-const NEWCOMER: &str = "newcomer@example.com";
-const BANK: &str = "simulator";
+pub(crate) const NEWCOMER: &str = "newcomer@example.com";
+pub(crate) const BANK: &str = "simulator";
 const ENROLMENT_CODE: &str = "Demo-Code-2026-0001";
 const PAYMENT: &str = "pain.001.001.09";
 
@@ -38,17 +44,24 @@ impl Firm {
         let data = story.open("data", &admin.api_key).await.unwrap();
         let signer = Signer::generate("Payments <payments@example.com>").unwrap();
         story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+        let second = Signer::generate("Approvals <approvals@example.com>").unwrap();
+        story.upload_key(&admin, &second.public_key().unwrap(), "authorize").await.unwrap();
         story.enrol(&admin, BANK, "1000038023", ENROLMENT_CODE).await.unwrap();
         let file = story.files(&data, BANK, "NEW").await.unwrap().swap_remove(0);
         let newcomer = world.story(NEWCOMER).open("admin", &admin.api_key).await.unwrap();
         let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
         story.upload_key(&admin, &recipient.public_key().unwrap(), "export").await.unwrap();
         let exported = story.export(&admin, BANK, &recipient.fingerprint()).await.unwrap();
-        Self { email, admin, data, signer, file, newcomer, recipient, exported }
+        Self { email, admin, data, signer, second, file, newcomer, recipient, exported }
+    }
+
+    /// The policy until the cell's end, when the records are put back.
+    pub(crate) async fn set_policy(&self, world: &World, policy: Value) {
+        world.story(&self.email).set_policy(&self.admin, &policy).await.unwrap();
     }
 
     /// The firm's certificate becomes the colleague's too.
-    async fn import(&self, world: &World) -> Result<(), ClientError> {
+    pub(crate) async fn import(&self, world: &World) -> Result<(), ClientError> {
         let key = self.recipient.decrypt(&self.exported.encrypted_key).unwrap();
         let story = world.story(NEWCOMER);
         story.import(&self.newcomer, BANK, "1000038023", &self.exported.certificate, &key).await
@@ -62,6 +75,7 @@ pub(crate) enum Row {
     Register,
     RegisterAnew,
     RegisterData,
+    RegisterTrusted,
     VerifyPhone,
     VerifyEmail,
     InitLogin,
@@ -71,6 +85,12 @@ pub(crate) enum Row {
     LoginUnverified,
     LoginMfa,
     LoginMfaFirst,
+    LoginMfaSetup,
+    LoginMfaRecovery,
+    SelectMfa,
+    VerifyTotp,
+    InitPasswordReset,
+    PasswordReset,
     Logout,
     ListCerts,
     ConfigCerts,
@@ -86,22 +106,35 @@ pub(crate) enum Row {
     ListFilesShared,
     UploadFile,
     UploadAgain,
+    UploadWaits,
+    UploadLast,
+    AddSignatures,
+    ListUploads,
+    ListAccountUsage,
     DownloadFile,
     DownloadAgain,
     DeleteFile,
     ListKeys,
+    ListKeysLimited,
     UploadKey,
+    DeleteKey,
+    ListAccounts,
+    DeleteAccount,
+    GetPolicy,
+    PutPolicy,
     ListAuditEvents,
+    GetOpenApi,
 }
 
 use Row as R;
 
 /// Every row with its operation and what is special about its situation.
-pub(crate) const ROWS: [(Row, &Operation, &str); 34] = [
+pub(crate) const ROWS: [(Row, &Operation, &str); 53] = [
     (R::InitRegister, &INIT_REGISTER, ""),
     (R::Register, &REGISTER, "new organisation"),
     (R::RegisterAnew, &REGISTER, "over a left-over"),
     (R::RegisterData, &REGISTER, "data"),
+    (R::RegisterTrusted, &REGISTER, "trusted"),
     (R::VerifyPhone, &VERIFY_PHONE, ""),
     (R::VerifyEmail, &VERIFY_EMAIL, ""),
     (R::InitLogin, &INIT_LOGIN, ""),
@@ -111,6 +144,12 @@ pub(crate) const ROWS: [(Row, &Operation, &str); 34] = [
     (R::LoginUnverified, &LOGIN, "phone not verified"),
     (R::LoginMfa, &LOGIN_MFA, ""),
     (R::LoginMfaFirst, &LOGIN_MFA, "e-mail not verified"),
+    (R::LoginMfaSetup, &LOGIN_MFA, "SetupTOTP"),
+    (R::LoginMfaRecovery, &LOGIN_MFA, "recovery code"),
+    (R::SelectMfa, &SELECT_MFA, ""),
+    (R::VerifyTotp, &VERIFY_TOTP, ""),
+    (R::InitPasswordReset, &INIT_PASSWORD_RESET, ""),
+    (R::PasswordReset, &PASSWORD_RESET, ""),
     (R::Logout, &LOGOUT, ""),
     (R::ListCerts, &LIST_CERTS, ""),
     (R::ConfigCerts, &CONFIG_CERTS, ""),
@@ -126,116 +165,66 @@ pub(crate) const ROWS: [(Row, &Operation, &str); 34] = [
     (R::ListFilesShared, &LIST_FILES, "shared"),
     (R::UploadFile, &UPLOAD_FILE, ""),
     (R::UploadAgain, &UPLOAD_FILE, "same bytes again"),
+    (R::UploadWaits, &UPLOAD_FILE, "waits for signatures"),
+    (R::UploadLast, &UPLOAD_FILE, "the last signature"),
+    (R::AddSignatures, &ADD_SIGNATURES, "the last"),
+    (R::ListUploads, &LIST_UPLOADS, ""),
+    (R::ListAccountUsage, &LIST_ACCOUNT_USAGE, ""),
     (R::DownloadFile, &DOWNLOAD_FILE, "first time"),
     (R::DownloadAgain, &DOWNLOAD_FILE, "again"),
     (R::DeleteFile, &DELETE_FILE, "refused"),
     (R::ListKeys, &LIST_KEYS, ""),
+    (R::ListKeysLimited, &LIST_KEYS, "calls limited"),
     (R::UploadKey, &UPLOAD_KEY, ""),
+    (R::DeleteKey, &DELETE_KEY, ""),
+    (R::ListAccounts, &LIST_ACCOUNTS, ""),
+    (R::DeleteAccount, &DELETE_ACCOUNT, ""),
+    (R::GetPolicy, &GET_POLICY, ""),
+    (R::PutPolicy, &PUT_POLICY, ""),
     (R::ListAuditEvents, &LIST_AUDIT_EVENTS, ""),
+    (R::GetOpenApi, &GET_OPEN_API, ""),
 ];
 
 /// What a call needs, got before anything goes wrong.
 pub(crate) struct Case {
     pub(crate) email: String,
-    api_key: String,
+    pub(crate) api_key: String,
     /// Access token or session.
-    token: String,
-    bytes: String,
-    signature: String,
-    key: String,
+    pub(crate) token: String,
+    pub(crate) bytes: String,
+    pub(crate) signature: String,
+    pub(crate) key: String,
+    /// Of an authenticator, base32.
+    pub(crate) secret: String,
+    /// Of an authenticator, or of a recovery.
+    pub(crate) code: String,
+    /// An upload's id.
+    pub(crate) upload: String,
+    /// A session that is fresh, or that is to end.
+    pub(crate) session: Option<Credentials>,
+}
+
+impl Case {
+    pub(crate) fn of(email: &str) -> Self {
+        Self {
+            email: email.to_owned(),
+            api_key: "0".to_owned(),
+            token: String::new(),
+            bytes: String::new(),
+            signature: String::new(),
+            key: String::new(),
+            secret: String::new(),
+            code: String::new(),
+            upload: String::new(),
+            session: None,
+        }
+    }
 }
 
 impl Row {
     /// The status of the operation when nothing goes wrong; no bank deletes files.
     pub(crate) fn status(self, operation: &Operation) -> u16 {
         if self == R::DeleteFile { 400 } else { operation.success }
-    }
-
-    /// Gets everything ready for the n-th cell.
-    pub(crate) async fn prepare(self, world: &World, firm: &Firm, n: usize) -> Case {
-        let own = |email: String| Case {
-            email,
-            api_key: "0".to_owned(),
-            token: String::new(),
-            bytes: String::new(),
-            signature: String::new(),
-            key: String::new(),
-        };
-        let stranger = own(format!("person-{n}@example.com"));
-        let known = own(firm.email.clone());
-        let story = world.story(&stranger.email);
-        match self {
-            R::InitRegister | R::Register => stranger,
-            R::RegisterAnew => {
-                let before = world.records();
-                story.register("admin", "0").await.unwrap();
-                world.put_back(&before);
-                world.clock.set(MINUTE);
-                stranger
-            }
-            R::RegisterData => {
-                let api_key = story.register("admin", "0").await.unwrap();
-                Case { api_key, ..stranger }
-            }
-            R::VerifyPhone | R::LoginUnverified => {
-                story.register("admin", "0").await.unwrap();
-                stranger
-            }
-            R::LoginFirst => {
-                story.register("admin", "0").await.unwrap();
-                story.verify_phone("admin").await.unwrap();
-                stranger
-            }
-            R::VerifyEmail => {
-                story.register("admin", "0").await.unwrap();
-                story.verify_phone("admin").await.unwrap();
-                let token = text(&story.log_in("admin").await.unwrap(), "AccessToken").unwrap();
-                Case { token, ..stranger }
-            }
-            R::LoginMfaFirst => {
-                story.register("admin", "0").await.unwrap();
-                story.verify_phone("admin").await.unwrap();
-                let token = text(&story.password("admin").await.unwrap(), "Session").unwrap();
-                Case { token, ..stranger }
-            }
-            R::LoginMfa => {
-                let answer = world.story(&known.email).password("admin").await.unwrap();
-                Case { token: text(&answer, "Session").unwrap(), ..known }
-            }
-            R::EnrollCert | R::ImportCert => own(NEWCOMER.to_owned()),
-            R::EnrollShared | R::ListFilesShared => {
-                world.story(&known.email).share(&firm.admin, NEWCOMER).await.unwrap();
-                own(NEWCOMER.to_owned())
-            }
-            R::UnshareCerts => {
-                world.story(&known.email).share(&firm.admin, NEWCOMER).await.unwrap();
-                known
-            }
-            R::RetireAnothers => {
-                firm.import(world).await.unwrap();
-                known
-            }
-            R::UploadFile | R::UploadAgain => {
-                let story = world.story(&known.email);
-                let bytes = payment(&format!("MSG-{n}"), &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
-                let case = Case { signature: firm.signer.sign(bytes.as_bytes()).unwrap(), bytes, ..known };
-                if self == R::UploadAgain {
-                    self.call(world, firm, &case).await;
-                    assert_eq!(world.answer().status, 201);
-                }
-                case
-            }
-            R::DownloadAgain => {
-                self.call(world, firm, &known).await;
-                assert_eq!(world.answer().status, 200);
-                known
-            }
-            R::UploadKey => {
-                let key = Signer::generate("Another <another@example.com>").unwrap().public_key().unwrap();
-                Case { key, ..known }
-            }
-            _ => known,
-        }
     }
 
     /// Makes the call, with a fresh challenge where one belongs to it.
@@ -245,13 +234,21 @@ impl Row {
         let _ = match self {
             R::InitRegister => story.answer_challenge(&INIT_REGISTER, "admin").await.map(drop),
             R::InitLogin => story.answer_challenge(&INIT_LOGIN, "admin").await.map(drop),
-            R::Register | R::RegisterAnew => story.register("admin", &case.api_key).await.map(drop),
+            R::Register | R::RegisterAnew | R::RegisterTrusted => {
+                story.register("admin", &case.api_key).await.map(drop)
+            }
             R::RegisterData => story.register("data", &case.api_key).await.map(drop),
             R::VerifyPhone => story.verify_phone("admin").await,
             R::VerifyEmail => story.verify_email("admin", &case.token).await,
             R::LoginData => story.password("data").await.map(drop),
             R::LoginAdmin | R::LoginFirst | R::LoginUnverified => story.password("admin").await.map(drop),
             R::LoginMfa | R::LoginMfaFirst => story.second_factor(&case.token).await.map(drop),
+            R::LoginMfaSetup => steps::begin_totp(&story, &case.token).await.map(drop),
+            R::LoginMfaRecovery => story.answer_factor(&case.token, &case.code).await.map(drop),
+            R::SelectMfa => story.select_factor(&case.token, "SMS_MFA").await.map(drop),
+            R::VerifyTotp => story.verify_totp(&case.token, &case.code).await.map(drop),
+            R::InitPasswordReset => steps::begin_reset(&story).await,
+            R::PasswordReset => steps::finish_reset(&world.story_anew(&case.email)).await,
             R::Logout => story.log_out("data", &firm.data).await,
             R::ListCerts => story.certificates(&firm.data).await.map(drop),
             R::ConfigCerts => story.forbid_export(&firm.admin).await,
@@ -264,71 +261,33 @@ impl Row {
             R::RetireAnothers => story.retire(&firm.admin, BANK, Some(NEWCOMER)).await,
             R::ListFilesShared => story.files(&firm.newcomer, BANK, "ALL").await.map(drop),
             R::ListFiles => story.files(&firm.data, BANK, "ALL").await.map(drop),
-            R::UploadFile | R::UploadAgain => {
+            R::UploadFile | R::UploadAgain | R::UploadWaits | R::UploadLast => {
                 story.upload(&firm.data, BANK, PAYMENT, case.bytes.as_bytes(), &case.signature).await
             }
+            R::AddSignatures => story.add_signature(&firm.data, BANK, &case.upload, &case.signature).await.map(drop),
+            R::ListUploads => story.uploads(&firm.data, BANK).await.map(drop),
+            R::ListAccountUsage => story.account_usage(&firm.data).await.map(drop),
             R::DownloadFile | R::DownloadAgain => story.download(&firm.data, BANK, &firm.file).await.map(drop),
             R::DeleteFile => story.delete(&firm.data, BANK, &firm.file).await,
-            R::ListKeys => story.keys(&firm.data).await.map(drop),
+            R::ListKeys | R::ListKeysLimited => story.keys(&firm.data).await.map(drop),
             R::UploadKey => story.upload_key(&firm.admin, &case.key, "authorize").await,
+            R::DeleteKey => story.delete_key(&firm.admin, &firm.recipient.fingerprint()).await.map(drop),
+            R::ListAccounts => story.accounts(&firm.admin).await.map(drop),
+            R::DeleteAccount => {
+                let owner = world.story(&firm.email);
+                owner.delete_account(case.session.as_ref().unwrap(), &case.email).await.map(drop)
+            }
+            R::GetPolicy => story.policy(&firm.data).await.map(drop),
+            R::PutPolicy => {
+                let policy = json!({ "Signatures": [{ "Required": 2 }] });
+                story.set_policy(&firm.admin, &policy).await.map(drop)
+            }
             R::ListAuditEvents => story.audit_events(&firm.admin).await.map(drop),
+            R::GetOpenApi => story.document().await.map(drop),
         };
         world.answer()
-    }
-
-    /// What somebody does whose repeated call was refused, until he has what he wanted; in words.
-    pub(crate) async fn recover(self, world: &World, firm: &Firm, case: &Case) -> String {
-        let story = world.story(&case.email);
-        match self {
-            R::Register | R::RegisterAnew | R::RegisterData | R::EnrollCert | R::EnrollShared | R::ImportCert => {
-                world.clock.set(2 * MINUTE);
-                let later = self.call(world, firm, case).await;
-                if later.status == 201 {
-                    return "a minute later 201".to_owned();
-                }
-                assert_eq!(later.status, 409, "{later:?}");
-                if matches!(self, R::EnrollCert | R::EnrollShared | R::ImportCert) {
-                    assert_eq!(story.certificates(&firm.newcomer).await.unwrap().len(), 1);
-                    return "the certificate is there".to_owned();
-                }
-                story.verify_phone(if self == R::RegisterData { "data" } else { "admin" }).await.unwrap();
-                "the account is there".to_owned()
-            }
-            R::VerifyPhone => {
-                text(&story.password("admin").await.unwrap(), "Session").unwrap();
-                "Login finds the phone verified".to_owned()
-            }
-            R::VerifyEmail => {
-                credentials(&story.log_in("admin").await.unwrap()).unwrap();
-                "Login finds the address verified".to_owned()
-            }
-            R::LoginMfa | R::LoginMfaFirst => {
-                story.log_in("admin").await.unwrap();
-                "a new login 200".to_owned()
-            }
-            R::UnshareCerts => {
-                assert_eq!(world.answer().status, 404);
-                "it is shared no more".to_owned()
-            }
-            R::RetireCert | R::RetireAnothers => {
-                let who = if self == R::RetireCert { &firm.admin } else { &firm.newcomer };
-                assert_eq!(story.certificates(who).await.unwrap().len(), 0);
-                "it is retired".to_owned()
-            }
-            R::Logout => {
-                assert_eq!(world.answer().status, 401);
-                "the token is dead".to_owned()
-            }
-            R::UploadFile => {
-                let answer = world.answer();
-                let unresolved = answer.status == 409 && answer.text.contains("unresolved");
-                assert!(unresolved || answer.code == "26", "{answer:?}");
-                "never sent again".to_owned()
-            }
-            other => panic!("{other:?}: {:?}", world.answer()),
-        }
     }
 }
 
 /// Seconds after which what broke off gives way.
-const MINUTE: i64 = 61;
+pub(crate) const MINUTE: i64 = 61;

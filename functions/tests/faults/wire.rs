@@ -23,6 +23,7 @@ pub(crate) enum Service {
     DynamoDb,
     Kms,
     S3,
+    Ses,
 }
 
 /// What goes wrong.
@@ -92,6 +93,8 @@ pub(crate) struct Wire {
 struct State {
     asked: Vec<Call>,
     fault: Option<(Call, Fault)>,
+    /// E-mails that SES took.
+    notices: u64,
 }
 
 impl Wire {
@@ -101,12 +104,21 @@ impl Wire {
 
     /// From now on this goes wrong at this call, and at later ones of the name if it lasts.
     pub(crate) fn cut(&self, call: &Call, fault: Fault) {
-        *self.state.lock().unwrap() = State { asked: Vec::new(), fault: Some((call.clone(), fault)) };
+        let mut state = self.state.lock().unwrap();
+        state.asked.clear();
+        state.fault = Some((call.clone(), fault));
     }
 
     /// All is well. Gives the requests since the last time, tries included.
     pub(crate) fn mend(&self) -> Vec<Call> {
-        std::mem::take(&mut *self.state.lock().unwrap()).asked
+        let mut state = self.state.lock().unwrap();
+        state.fault = None;
+        std::mem::take(&mut state.asked)
+    }
+
+    /// How many notices have been sent so far.
+    pub(crate) fn notices(&self) -> u64 {
+        self.state.lock().unwrap().notices
     }
 
     fn fate(&self, service: Service, name: &str) -> Option<Fault> {
@@ -183,8 +195,11 @@ impl End {
         }
         let body = ByteStream::new(response.take_body()).collect().await;
         let mut body = body.map_err(|error| ConnectorError::io(error.into()))?.to_vec();
-        if let Some(sms) = &self.sms {
-            body = sms.changed(name, &asked, body);
+        if response.status().is_success() {
+            if let Some(sms) = &self.sms {
+                body = sms.changed(name, &asked, body);
+            }
+            self.wire.state.lock().unwrap().notices += u64::from(self.service == Service::Ses);
         }
         *response.body_mut() = SdkBody::from(body);
         response.headers_mut().remove("content-length");
@@ -205,6 +220,7 @@ fn name(service: Service, request: &HttpRequest) -> String {
         (Service::ApiGateway, "GET", ["usageplans"]) => "GetUsagePlans",
         (Service::ApiGateway, "POST", ["apikeys"]) => "CreateApiKey",
         (Service::ApiGateway, "POST", ["usageplans", _, "keys"]) => "CreateUsagePlanKey",
+        (Service::Ses, "POST", ["v2", "email", "outbound-emails"]) => "SendEmail",
         other => panic!("{other:?}"),
     }
     .to_owned()
@@ -224,7 +240,7 @@ fn throttled(service: Service) -> HttpResponse {
         Service::DynamoDb => exception(400, "com.amazonaws.dynamodb.v20120810#ThrottlingException"),
         Service::Kms => exception(400, "ThrottlingException"),
         Service::Cognito => exception(400, "TooManyRequestsException"),
-        Service::ApiGateway => exception(429, "TooManyRequestsException"),
+        Service::ApiGateway | Service::Ses => exception(429, "TooManyRequestsException"),
         Service::S3 => xml(503, "SlowDown"),
     }
 }
@@ -233,7 +249,7 @@ fn denied(service: Service) -> HttpResponse {
     match service {
         Service::DynamoDb => exception(400, "com.amazon.coral.service#AccessDeniedException"),
         Service::Kms | Service::Cognito => exception(400, "AccessDeniedException"),
-        Service::ApiGateway => exception(403, "AccessDeniedException"),
+        Service::ApiGateway | Service::Ses => exception(403, "AccessDeniedException"),
         Service::S3 => xml(403, "AccessDenied"),
     }
 }

@@ -1,4 +1,4 @@
-//! The service on AWS's adapters: records in the embedded engine; KMS, S3, API Gateway and Cognito in ministack; the simulated banks.
+//! The service on AWS's adapters: records in the embedded engine; KMS, S3, SES, API Gateway and Cognito in ministack; the simulated banks.
 //! All of it through the SDK's real clients with the settings of a function, on wires that can be cut.
 
 use std::collections::BTreeMap;
@@ -18,6 +18,7 @@ use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
 use avain_adapters_aws::patience::{self, Patience, retries};
 use avain_adapters_aws::s3::S3Blobs;
+use avain_adapters_aws::ses::SesNotifier;
 use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_adapters_local::embedded::{Embedded, TABLE};
@@ -45,11 +46,16 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
-use crate::cognito::{ACCOUNT, CODE, Sms};
+use crate::cognito::{ACCOUNT, CODE, RESET_CODE, Sms};
 use crate::wire::{Service, Wire};
 
 const BUCKET: &str = "files";
 const PLAN: &str = "avain";
+/// Where notices come from; ministack, as SES at first, sends to verified addresses only.
+const SENDER: &str = "notices@example.com";
+const DOMAIN: &str = "example.com";
+/// The password after a reset.
+const NEW_PASSWORD: &str = "Another-password-2026!";
 /// How long the banks are waited for where none answers: the one wait of these tests that is real.
 const SHORT: Duration = Duration::from_millis(1500);
 
@@ -77,7 +83,7 @@ pub(crate) struct World {
     pub(crate) sandbox: Mutex<Deps>,
     pub(crate) password_key: String,
     service_keys: Arc<ServiceKeys>,
-    last: Mutex<Option<Answer>>,
+    last: Mutex<Option<(Answer, Value)>>,
     keys: Arc<Published>,
     server: Ministack,
     embedded: Embedded,
@@ -147,6 +153,8 @@ impl World {
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
         let gateway = client!(aws_sdk_apigateway, &endpoint, direct());
         gateway.create_usage_plan().name(PLAN).send().await.unwrap();
+        let ses = client!(aws_sdk_sesv2, &endpoint, direct());
+        ses.create_email_identity().email_identity(DOMAIN).send().await.unwrap();
         let cognito = client!(aws_sdk_cognitoidentityprovider, &endpoint, direct());
         let admin = pool(&cognito, UserPoolMfaType::On).await;
         let data = pool(&cognito, UserPoolMfaType::Off).await;
@@ -193,6 +201,7 @@ impl World {
         let s3 = client!(aws_sdk_s3, self.server.endpoint(), self.to(Service::S3), patience::S3, side);
         let endpoint = self.server.endpoint();
         let gateway = client!(aws_sdk_apigateway, endpoint, self.to(Service::ApiGateway), patience::API_GATEWAY, side);
+        let ses = client!(aws_sdk_sesv2, self.server.endpoint(), self.to(Service::Ses), patience::SES, side);
         let deps = Deps::new(self.clock.clone(), random.clone())
             .with_store(Arc::new(self.store(&side)))
             .with_tokens(tokens)
@@ -201,7 +210,8 @@ impl World {
             .with_sealer(Arc::new(self.sealer(&side)))
             .with_blobs(Arc::new(S3Blobs::new(s3, BUCKET.to_owned(), "files/".to_owned())))
             .with_banks(Arc::new(self.channel(line)))
-            .with_gateway(Arc::new(ApiGateway::new(gateway, PLAN.to_owned())));
+            .with_gateway(Arc::new(ApiGateway::new(gateway, PLAN.to_owned())))
+            .with_notifier(Arc::new(SesNotifier::new(ses, Some(SENDER.to_owned()))));
         *self.sandbox.lock().unwrap() = deps;
     }
 
@@ -259,9 +269,25 @@ impl World {
         Story { transport: self, codes: &OneCode, password_key: &self.password_key, company: Company::example(email) }
     }
 
+    /// A client of somebody who has reset his password, or is about to.
+    pub(crate) fn story_anew(&self, email: &str) -> Story<'_> {
+        let story = self.story(email);
+        Story { company: Company { admin_password: NEW_PASSWORD.to_owned(), ..story.company.clone() }, ..story }
+    }
+
     /// The answer to the last call.
     pub(crate) fn answer(&self) -> Answer {
-        self.last.lock().unwrap().clone().unwrap()
+        self.last.lock().unwrap().clone().unwrap().0
+    }
+
+    /// A text in the body of the last answer.
+    pub(crate) fn text(&self, name: &str) -> String {
+        avain::story::text(&self.last.lock().unwrap().clone().unwrap().1, name).unwrap()
+    }
+
+    /// How many passwords were reset so far.
+    pub(crate) fn resets(&self) -> u64 {
+        self.sms.resets()
     }
 
     /// The records, by their keys.
@@ -300,7 +326,7 @@ impl World {
         s3.delete_object().bucket(BUCKET).key(name).send().await.unwrap();
     }
 
-    /// What the pool has of a login: state, and whether its address is verified.
+    /// What the pool has of a login: state, whether its address is verified, and whether it has an authenticator.
     pub(crate) async fn user(&self, email: &str, mode: Mode) -> Option<String> {
         let login = Login { email: Email::parse(email).unwrap(), mode };
         let pool = if mode == Mode::Admin { &self.pools.admin } else { &self.pools.data };
@@ -308,8 +334,13 @@ impl World {
         let found = cognito.admin_get_user().user_pool_id(pool.id()).username(username(&login)).send().await.ok()?;
         let verified =
             found.user_attributes().iter().any(|it| it.name() == "email_verified" && it.value() == Some("true"));
-        let status = found.user_status()?.as_str().to_lowercase();
-        Some(if verified { format!("{status}, e-mail verified") } else { status })
+        let authenticator = found.user_mfa_setting_list().iter().any(|it| it == "SOFTWARE_TOKEN_MFA");
+        let mut words = found.user_status()?.as_str().to_lowercase();
+        for (_, more) in [(verified, ", e-mail verified"), (authenticator, ", authenticator")].iter().filter(|it| it.0)
+        {
+            words += more;
+        }
+        Some(words)
     }
 }
 
@@ -355,8 +386,8 @@ struct OneCode;
 
 #[async_trait]
 impl Codes for OneCode {
-    async fn newest(&self, _: &str, _: &str, _: &str) -> Result<String, ClientError> {
-        Ok(CODE.to_owned())
+    async fn newest(&self, _: &str, _: &str, kind: &str) -> Result<String, ClientError> {
+        Ok(if kind == "reset" { RESET_CODE } else { CODE }.to_owned())
     }
 }
 
@@ -367,13 +398,18 @@ impl Transport for World {
         let deps = self.sandbox.lock().unwrap().clone();
         let response = avain_api::answer(operation, &deps, "request", &request).await;
         let body: Value = serde_json::from_slice(response.body()).unwrap();
-        let text = |name: &str| body[name].as_str().unwrap().to_owned();
-        *self.last.lock().unwrap() = Some(Answer {
+        // The API's document is no answer of the channel: it has neither code nor text.
+        let (code, text) = match body["openapi"].as_str() {
+            Some(version) => ("-", format!("OpenAPI {version}")),
+            None => (body["ResponseCode"].as_str().unwrap(), body["ResponseText"].as_str().unwrap().to_owned()),
+        };
+        let answer = Answer {
             status: response.status().as_u16(),
-            code: text("ResponseCode"),
-            text: text("ResponseText"),
+            code: code.to_owned(),
+            text,
             retry_after: response.headers().get("retry-after").map(|it| it.to_str().unwrap().to_owned()),
-        });
+        };
+        *self.last.lock().unwrap() = Some((answer, body));
         Ok(response)
     }
 }

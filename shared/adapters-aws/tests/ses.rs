@@ -48,7 +48,7 @@ fn refusal(status: u16, code: &str) -> Answer {
 #[tokio::test]
 async fn a_notice_is_one_plain_text_to_the_logins_address() {
     let (notifier, asked) = notifier(Some(SENDER), |_| sent());
-    let notices = [Notice::RecoveryCode { left: 9 }, Notice::PasswordReset];
+    let notices = [Notice::RecoveryCode { left: 9 }, Notice::PasswordReset, Notice::OnlyPasswordReset];
     for notice in notices {
         notifier.notify(&anna(), notice).await.unwrap();
     }

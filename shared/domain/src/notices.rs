@@ -8,8 +8,10 @@ pub enum Notice {
         /// How many codes are left.
         left: usize,
     },
-    /// The password of a mode was reset.
+    /// The password of a mode was reset, and its sessions have ended.
     PasswordReset,
+    /// The password of a mode was reset, and its sessions could not be ended.
+    OnlyPasswordReset,
 }
 
 impl Notice {
@@ -18,7 +20,7 @@ impl Notice {
     pub fn subject(&self) -> &'static str {
         match self {
             Self::RecoveryCode { .. } => "Avain: a recovery code was used",
-            Self::PasswordReset => "Avain: your password was reset",
+            Self::PasswordReset | Self::OnlyPasswordReset => "Avain: your password was reset",
         }
     }
 
@@ -34,6 +36,10 @@ impl Notice {
             Self::PasswordReset => "The password of your account was reset with a code that was sent to this address, and \
                  every session of it has ended. If it was not you: somebody reads your e-mail. Secure your mailbox first, \
                  then reset the password again."
+                .to_owned(),
+            Self::OnlyPasswordReset => "The password of your account was reset with a code that was sent to this address. \
+                 Sessions that were open may last up to an hour more: resetting the password again ends them at once. \
+                 If it was not you: somebody reads your e-mail. Secure your mailbox first, then reset the password again."
                 .to_owned(),
         }
     }

@@ -24,6 +24,14 @@ pub async fn begin(
     Ok(identity.begin_reset(login).await?)
 }
 
+/// A password that was set.
+pub struct Reset {
+    /// What its owner is told, whatever came after.
+    pub notice: Notice,
+    /// Whether every session of the login has ended. Where that failed, the caller is told so, and a new reset ends them.
+    pub ended: Result<(), Failure>,
+}
+
 /// Sets the password of an answered challenge with that code, and ends every session of the login. The attempt is counted
 /// before it is judged, and stays counted until a login is finished.
 pub async fn finish(
@@ -33,7 +41,7 @@ pub async fn finish(
     keys: &ServiceKeys,
     answer: ChallengeAnswer<'_>,
     code: &str,
-) -> Result<Notice, Failure> {
+) -> Result<Reset, Failure> {
     let login = answer.login;
     let (attempt, password) = open_answer(context, store, keys, &answer).await?;
     let Some(password) = password else { return Err(attempt.failed()) };
@@ -45,15 +53,16 @@ pub async fn finish(
     identity.reset(login, code, &password).await?;
     let (Some(account), Some(mode)) = (holdings.account, holdings.mode) else { return Err(Failure::WrongCode) };
     let event = audit::completed(context, &account.organisation, login, "account.reset-password", login.mode.as_str());
-    end_sessions(context, store, login, mode, event).await?;
-    identity.sign_out(login).await?;
-    Ok(Notice::PasswordReset)
+    let ended = end_sessions(context, store, identity, login, mode, event).await;
+    let notice = if ended.is_ok() { Notice::PasswordReset } else { Notice::OnlyPasswordReset };
+    Ok(Reset { notice, ended })
 }
 
 /// The password is set by now: another change of the record at the same moment must not keep the old sessions.
 async fn end_sessions(
     context: Context<'_>,
     store: &dyn Store,
+    identity: &dyn Identity,
     login: &Login,
     mut mode: Stored<ModeRecord>,
     event: Write,
@@ -70,5 +79,6 @@ async fn end_sessions(
             _ => break,
         }
     }
-    Ok(outcome?)
+    outcome?;
+    Ok(identity.sign_out(login).await?)
 }

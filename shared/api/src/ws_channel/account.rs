@@ -96,8 +96,9 @@ pub(crate) fn password_reset<'a>(call: &'a Call<'a>) -> Running<'a> {
         let ((challenge, encrypted), code) = (challenge_answer(&body)?, body.text("Code")?);
         let answer = ChallengeAnswer { login: &login, challenge, encrypted: encrypted.as_deref() };
         let (store, identity, keys) = (deps.store()?, deps.identity()?, deps.service_keys()?);
-        let notice = reset::finish(call.context(), store, identity, keys, answer, code).await?;
-        call.notify(&login, notice).await?;
+        let reset = reset::finish(call.context(), store, identity, keys, answer, code).await?;
+        call.notify(&login, reset.notice).await?;
+        reset.ended?;
         Ok(success("Password reset successful.", json!({})))
     })
 }
