@@ -315,7 +315,8 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
 /// As much as fits into a request arrives at the bank.
 #[tokio::test]
 async fn the_largest_upload() {
-    let service = Service::start().await;
+    // Unoptimised, on a machine that does other things too, this many bytes take their time.
+    let service = Service::start_with(|settings| settings.bank_wait = std::time::Duration::from_secs(60)).await;
     let codes = service.codes();
     let firm = Firm::enrolled(&service, &codes, "largest").await;
     let bytes = vec![b'x'; 4_300_000];
