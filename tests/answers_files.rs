@@ -316,7 +316,7 @@ async fn what_is_kept_is_answered_or_the_reason_why_not() {
 #[tokio::test]
 async fn the_largest_upload() {
     // Unoptimised, on a machine that does other things too, this many bytes take their time.
-    let service = Service::start_with(|settings| settings.bank_wait = std::time::Duration::from_secs(60)).await;
+    let service = Service::start_with(|settings| settings.bank_wait = std::time::Duration::from_mins(1)).await;
     let codes = service.codes();
     let firm = Firm::enrolled(&service, &codes, "largest").await;
     let bytes = vec![b'x'; 4_300_000];
