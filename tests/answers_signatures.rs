@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::firm::{Firm, PAYMENT, Payment};
 use crate::support::gpg::Gpg;
-use crate::support::lines::{Line, with_banks};
+use crate::support::lines::Line;
 use crate::support::{Answer, Service};
 
 const SENT: &[&str] = &["UploadId"];
@@ -334,15 +334,7 @@ async fn signatures_at_the_same_moment_all_count_and_send_once() {
 
 #[tokio::test]
 async fn a_bank_that_fails_at_the_last_signature() {
-    let mut line = Line::new().await;
-    let service = Service::start_rewired(
-        |_| {},
-        |machine, clock| {
-            line.lead_to(&machine.banks.base);
-            with_banks(machine, clock, &line.base(), &BankKey::ALL)
-        },
-    )
-    .await;
+    let (mut line, service) = Line::between().await;
     let codes = service.codes();
     let firm = Firm::enrolled(&service, &codes, "failing").await;
     firm.ask_for(2).await;

@@ -285,7 +285,9 @@ async fn a_played_month_is_counted_as_it_was_moved() {
     assert_eq!(seen_by_owner, own);
     let nothing = usage(&service, &idle_data, "").await;
     assert_eq!((&nothing["UniqueAccounts"], &nothing["Licenses"]["Count"]), (&json!(0), &json!(1)));
-    assert_eq!(usage(&service, &owner.data, "").await["Licenses"]["Scope"], "user", "in data mode");
+    let in_data_mode = usage(&service, &owner.data, "").await;
+    assert_eq!(in_data_mode["Accounts"], json!([{ "Email": owner.address(), "UniqueAccounts": of(owner.address()) }]));
+    assert_eq!(in_data_mode["Licenses"]["Scope"], "user");
     let theirs = usage(&service, &stranger.data, "").await;
     assert_eq!(theirs["UniqueAccounts"], others.distinct(|_| true));
 

@@ -10,7 +10,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::support::firm::{Firm, PAYMENT, Payment, path_of};
-use crate::support::lines::{Line, with_banks};
+use crate::support::lines::Line;
 use crate::support::{Answer, Service};
 
 /// Status, code and text; none for success.
@@ -358,15 +358,7 @@ async fn a_bank_that_does_not_answer_in_time() {
 
 #[tokio::test]
 async fn a_bank_that_cannot_be_reached_and_one_whose_answers_are_changed_on_the_way() {
-    let mut line = Line::new().await;
-    let service = Service::start_rewired(
-        |_| {},
-        |machine, clock| {
-            line.lead_to(&machine.banks.base);
-            with_banks(machine, clock, &line.base(), &BankKey::ALL)
-        },
-    )
-    .await;
+    let (mut line, service) = Line::between().await;
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "line").await;
     let untouched = firm.records().await;

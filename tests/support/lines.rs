@@ -23,6 +23,8 @@ use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use super::Service;
+
 /// A machine whose banks are these, reached at this base address.
 pub(crate) fn with_banks(machine: Machine, clock: Arc<dyn Clock>, base: &str, banks: &[BankKey]) -> Machine {
     let contracts = banks.iter().map(|bank| {
@@ -56,22 +58,27 @@ struct Exchange {
 }
 
 impl Line {
+    /// One between a service and all of its banks.
+    pub(crate) async fn between() -> (Self, Service) {
+        let line = Self::new().await;
+        let service = Service::start_rewired(
+            |_| {},
+            |machine, clock| {
+                machine.banks.base.clone_into(&mut lock(&line.state.upstream));
+                with_banks(machine, clock, &format!("http://{}", line.address), &BankKey::ALL)
+            },
+        )
+        .await;
+        (line, service)
+    }
+
     /// One that leads nowhere yet.
-    pub(crate) async fn new() -> Self {
+    async fn new() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Exchange::default());
         let task = Some(serve(listener, Arc::clone(&state)));
         Self { address, state, task }
-    }
-
-    pub(crate) fn base(&self) -> String {
-        format!("http://{}", self.address)
-    }
-
-    /// Where it leads.
-    pub(crate) fn lead_to(&self, base: &str) {
-        base.clone_into(&mut lock(&self.state.upstream));
     }
 
     /// Closes the port.

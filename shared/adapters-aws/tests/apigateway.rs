@@ -5,15 +5,10 @@
 
 mod replay;
 
-use std::time::Duration;
-
 use avain_adapters_aws::gateway::ApiGateway;
 use avain_domain::names::OrganisationId;
 use avain_domain::ports::Gateway;
-use aws_sdk_apigateway::config::retry::RetryConfig;
-use aws_sdk_apigateway::config::timeout::TimeoutConfig;
-use aws_sdk_apigateway::config::{BehaviorVersion, Credentials, Region};
-use replay::{Answer, Asked, REQUEST_ID, replay};
+use replay::{Answer, Asked, REQUEST_ID, config, replay};
 use serde_json::{Value, json};
 
 const PLAN: &str = "avain-test";
@@ -25,14 +20,7 @@ const CALLS: [&str; 3] = ["API Gateway GetUsagePlans", "API Gateway CreateApiKey
 
 fn gateway(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (ApiGateway, Asked) {
     let (http, asked) = replay(answer);
-    let config = aws_sdk_apigateway::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-north-1"))
-        .credentials_provider(Credentials::new("111122223333", "test", None, None, "test"))
-        .retry_config(RetryConfig::standard())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build())
-        .http_client(http)
-        .build();
+    let config = config!(aws_sdk_apigateway, http).build();
     (ApiGateway::new(aws_sdk_apigateway::Client::from_conf(config), PLAN.to_owned()), asked)
 }
 

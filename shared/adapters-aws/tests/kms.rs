@@ -5,16 +5,11 @@
 
 mod replay;
 
-use std::time::Duration;
-
 use avain_adapters_aws::kms::KmsVault;
 use avain_domain::names::OrganisationId;
 use avain_domain::ports::{KeyContext, Vault};
 use avain_domain::records::KeyKind;
-use aws_sdk_kms::config::retry::RetryConfig;
-use aws_sdk_kms::config::timeout::TimeoutConfig;
-use aws_sdk_kms::config::{BehaviorVersion, Credentials, Region};
-use replay::{Answer, Asked, REQUEST_ID, replay};
+use replay::{Answer, Asked, REQUEST_ID, config, replay};
 use serde_json::{Value, json};
 
 const KEY: &str = "arn:aws:kms:eu-north-1:111122223333:key/1";
@@ -24,14 +19,7 @@ const CANARY_BASE64: &str = "Q0FOQVJZLWRhdGEta2V5LUNBTkFSWS1kYXRhLWtleS0=";
 
 fn vault(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (KmsVault, Asked) {
     let (http, asked) = replay(answer);
-    let config = aws_sdk_kms::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-north-1"))
-        .credentials_provider(Credentials::new("111122223333", "test", None, None, "test"))
-        .retry_config(RetryConfig::standard())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build())
-        .http_client(http)
-        .build();
+    let config = config!(aws_sdk_kms, http).build();
     (KmsVault::new(aws_sdk_kms::Client::from_conf(config), KEY.to_owned()), asked)
 }
 

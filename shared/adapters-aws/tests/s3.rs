@@ -5,16 +5,10 @@
 
 mod replay;
 
-use std::time::Duration;
-
 use avain_adapters_aws::s3::{MAX_BYTES, S3Blobs};
 use avain_domain::ports::Blobs;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{
-    BehaviorVersion, Credentials, Region, RequestChecksumCalculation, ResponseChecksumValidation,
-};
-use replay::{Answer, Asked, REQUEST_ID, replay};
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use replay::{Answer, Asked, REQUEST_ID, config, replay};
 
 const NAME: &str = "org-1/file/0a1b2c";
 /// Bytes of a blob that would be seen in any text.
@@ -24,16 +18,10 @@ const SEALED_SHA256: &str = "ydADa+1nRLzfaS/JgNhxfX5fWk9Ogma0qEmCYC+xzQk=";
 
 fn blobs(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (S3Blobs, Asked) {
     let (http, asked) = replay(answer);
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-north-1"))
-        .credentials_provider(Credentials::new("111122223333", "test", None, None, "test"))
-        .retry_config(RetryConfig::standard())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build())
+    let config = config!(aws_sdk_s3, http)
         // The checksums are the adapter's own doing.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .http_client(http)
         .build();
     let client = aws_sdk_s3::Client::from_conf(config);
     (S3Blobs::new(client, "bucket".to_owned(), "blobs/".to_owned()), asked)

@@ -4,30 +4,18 @@
 
 mod replay;
 
-use std::time::Duration;
-
 use avain_adapters_aws::ses::SesNotifier;
 use avain_domain::names::{Email, Login, Mode};
 use avain_domain::notices::Notice;
 use avain_domain::ports::Notifier;
-use aws_sdk_sesv2::config::retry::RetryConfig;
-use aws_sdk_sesv2::config::timeout::TimeoutConfig;
-use aws_sdk_sesv2::config::{BehaviorVersion, Credentials, Region};
-use replay::{Answer, Asked, REQUEST_ID, replay};
+use replay::{Answer, Asked, REQUEST_ID, config, replay};
 use serde_json::{Value, json};
 
 const SENDER: &str = "avain@example.com";
 
 fn notifier(sender: Option<&str>, answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (SesNotifier, Asked) {
     let (http, asked) = replay(answer);
-    let config = aws_sdk_sesv2::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static("eu-north-1"))
-        .credentials_provider(Credentials::new("111122223333", "test", None, None, "test"))
-        .retry_config(RetryConfig::standard())
-        .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(1)).build())
-        .http_client(http)
-        .build();
+    let config = config!(aws_sdk_sesv2, http).build();
     (SesNotifier::new(aws_sdk_sesv2::Client::from_conf(config), sender.map(str::to_owned)), asked)
 }
 

@@ -2,9 +2,7 @@
 
 mod delete;
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::task::Poll;
+use futures_util::future::join_all;
 
 use crate::certificates::{self, Descriptor};
 use crate::names::{Email, Mode, OrganisationId};
@@ -53,30 +51,12 @@ pub async fn list(store: &dyn Store, banks: &dyn BankChannel, caller: &Caller) -
     }
     let mut described = Vec::new();
     for some in of(store, caller.organisation()).await?.chunks(AT_ONCE) {
-        let partitions = together(some.iter().map(|email| store.account(email)).collect()).await;
+        let partitions = join_all(some.iter().map(|email| store.account(email))).await;
         for (email, records) in some.iter().zip(partitions) {
             described.extend(describe(banks, caller.organisation(), email, records?)?);
         }
     }
     Ok(described)
-}
-
-/// Waits for all of these at the same time; what they give is in their order.
-async fn together<T>(mut all: Vec<Pin<Box<dyn Future<Output = T> + Send + '_>>>) -> Vec<T>
-where
-    T: Send + Unpin,
-{
-    let mut done: Vec<Option<T>> = all.iter().map(|_| None).collect();
-    poll_fn(|context| {
-        for (one, result) in all.iter_mut().zip(&mut done).filter(|(_, result)| result.is_none()) {
-            if let Poll::Ready(value) = one.as_mut().poll(context) {
-                *result = Some(value);
-            }
-        }
-        if done.iter().all(Option::is_some) { Poll::Ready(()) } else { Poll::Pending }
-    })
-    .await;
-    done.into_iter().flatten().collect()
 }
 
 /// One account, if it is still there and the organisation's.

@@ -10,7 +10,7 @@ use crate::names::{Email, Mode, OrganisationId};
 use crate::ports::{BankChannel, Store};
 use crate::records::{LAST_ID, OBSERVATION_PARTS, Observation, Observed, Record, Shelf, Stretch, Write};
 use crate::session::Caller;
-use crate::{Context, Failure, helsinki};
+use crate::{Context, Failure, helsinki, members};
 
 /// How the accounts of [`Usage`] are counted: those of moved statements, reports, notifications and payments; first version.
 pub const BASIS: &str = "avain-moved-camt-accounts@1";
@@ -66,7 +66,7 @@ pub struct Question {
     pub month: Option<String>,
     /// An organisation: only the caller's own is there.
     pub tenant: Option<String>,
-    /// An account: for others than the owner of the API key only the caller's own is there.
+    /// An account: but for the owner of the API key in admin mode only the caller's own is there.
     pub account: Option<Email>,
 }
 
@@ -126,7 +126,8 @@ pub struct Licenses {
     pub retired: usize,
 }
 
-/// Counts a month in one read, and one more for the owner of the API key, who sees the organisation; others see themselves.
+/// Counts a month in one read, and one more for the owner of the API key, who sees the organisation in admin mode; others see
+/// themselves.
 pub async fn report(
     context: Context<'_>,
     store: &dyn Store,
@@ -137,7 +138,8 @@ pub async fn report(
     if question.tenant.as_ref().is_some_and(|tenant| *tenant != organisation.0) {
         return Err(Failure::NotFound);
     }
-    let owner = caller.account.owner;
+    // In data mode a machine asks: it sees its own, whoever's it is.
+    let owner = caller.account.owner && caller.login.mode == Mode::Admin;
     let own = &caller.login.email;
     if !owner && question.account.as_ref().is_some_and(|account| account != own) {
         return Err(Failure::NotFound);
@@ -150,10 +152,9 @@ pub async fn report(
         None => of(today),
     };
     let wanted = if owner { question.account.as_ref() } else { Some(own) };
-    let shelf = Shelf::Observations(organisation.clone(), month.0, month.1.into());
-    let mut seen: Vec<Observation> = all(store, &shelf, as_observation).await?;
+    let mut seen = seen_in(store, organisation, month).await?;
     let members: BTreeSet<Email> = if owner {
-        all(store, &Shelf::Members(organisation.clone()), as_member).await?.into_iter().collect()
+        members::of(store, organisation).await?.into_iter().collect()
     } else {
         BTreeSet::from([own.clone()])
     };
@@ -175,7 +176,7 @@ pub async fn report(
         users,
         over,
         licenses,
-        of_tenant: owner && wanted.is_none() && caller.login.mode == Mode::Admin,
+        of_tenant: owner && wanted.is_none(),
         at: context.now(),
     })
 }
@@ -238,22 +239,18 @@ fn parse(text: &str) -> Option<(i32, Month)> {
     Some((year.parse().ok()?, month.parse::<u8>().ok()?.try_into().ok()?))
 }
 
-fn as_observation(record: Record) -> Option<Observation> {
-    match record {
+/// What was observed in a month, in one query for each megabyte.
+async fn seen_in(
+    store: &dyn Store,
+    organisation: &OrganisationId,
+    (year, month): (i32, Month),
+) -> Result<Vec<Observation>, Failure> {
+    let everything = Stretch { after: "", before: LAST_ID, newest_first: false, most: usize::MAX };
+    let shelf = Shelf::Observations(organisation.clone(), year, month.into());
+    let found = store.stretch(&shelf, everything).await?;
+    let observations = found.into_iter().filter_map(|stored| match stored.record {
         Record::Observation(it) => Some(it),
         _ => None,
-    }
-}
-
-fn as_member(record: Record) -> Option<Email> {
-    match record {
-        Record::Member(it) => Some(it.email),
-        _ => None,
-    }
-}
-
-/// What is read of a whole shelf, in one query for each megabyte.
-async fn all<T>(store: &dyn Store, shelf: &Shelf, read: fn(Record) -> Option<T>) -> Result<Vec<T>, Failure> {
-    let everything = Stretch { after: "", before: LAST_ID, newest_first: false, most: usize::MAX };
-    Ok(store.stretch(shelf, everything).await?.into_iter().filter_map(|stored| read(stored.record)).collect())
+    });
+    Ok(observations.collect())
 }

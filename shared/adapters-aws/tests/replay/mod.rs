@@ -52,6 +52,24 @@ pub(crate) fn replay(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -
     (SharedHttpClient::new(http_client_fn(move |_, _| connector.clone())), asked)
 }
 
+/// The configuration of a client of this SDK whose HTTP side is replayed, as a builder.
+macro_rules! config {
+    ($sdk:ident, $http:expr) => {
+        $sdk::Config::builder()
+            .behavior_version($sdk::config::BehaviorVersion::latest())
+            .region($sdk::config::Region::from_static("eu-north-1"))
+            .credentials_provider($sdk::config::Credentials::new("111122223333", "test", None, None, "test"))
+            .retry_config($sdk::config::retry::RetryConfig::standard())
+            .timeout_config(
+                $sdk::config::timeout::TimeoutConfig::builder()
+                    .operation_attempt_timeout(std::time::Duration::from_secs(1))
+                    .build(),
+            )
+            .http_client($http)
+    };
+}
+pub(crate) use config;
+
 struct Replay {
     answer: Box<dyn Fn(usize) -> Answer + Send + Sync>,
     asked: Asked,

@@ -115,7 +115,7 @@ fn may_be_absent(record: &Record, attribute: &str) -> bool {
             | (Record::AuditEvent(_), "bank_code" | "bank_text")
             | (Record::Refusal(_), "actor" | "target" | "bank_code")
             | (Record::Count(_), "expires")
-            | (Record::Upload(_), "sha256" | "required" | "blob")
+            | (Record::Upload(_), "blob")
             | (Record::Certificate(_) | Record::Retired(_), "encryption")
     )
 }

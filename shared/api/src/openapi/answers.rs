@@ -255,7 +255,7 @@ const UPLOAD: Shape = Shape {
         must("FileType", TEXT, "The file's type at the bank"),
         must("FileName", TEXT, "As UploadFile had it"),
         must("Size", COUNT, "Bytes"),
-        may("Sha256", form("^[0-9a-f]{64}$"), "Of the bytes"),
+        must("Sha256", form("^[0-9a-f]{64}$"), "Of the bytes"),
         must(
             "State",
             Kind::OneOf(&["waiting", "expired", "sending", "not-sent", "sent", "refused", "unknown"]),

@@ -73,14 +73,12 @@ fn descriptor(journalled: &Journalled) -> Value {
         "FileType": upload.file_type,
         "FileName": upload.file_name,
         "Size": upload.size,
+        "Sha256": upload.sha256,
         "State": state,
         "Signers": upload.signers,
         "SignaturesRequired": upload.required,
         "At": upload.at.format(&Rfc3339).unwrap_or_default(),
     });
-    if let Some(sha256) = &upload.sha256 {
-        fields["Sha256"] = json!(sha256);
-    }
     if let UploadState::Refused { code, text } = &upload.state {
         (fields["BankCode"], fields["BankText"]) = (json!(code), json!(text));
     }

@@ -61,7 +61,7 @@ pub async fn upload(
     let file = Outgoing {
         bank,
         digest: upload_digest(request.file_type, request.bytes),
-        sha256: Some(format!("{:x}", Sha256::digest(request.bytes))),
+        sha256: format!("{:x}", Sha256::digest(request.bytes)),
         file_type: request.file_type,
         file_name: request.file_name,
         bytes: request.bytes,
@@ -177,7 +177,7 @@ fn upload_digest(file_type: &str, bytes: &[u8]) -> String {
 struct Outgoing<'a> {
     bank: Bank,
     digest: String,
-    sha256: Option<String>,
+    sha256: String,
     file_type: &'a str,
     file_name: &'a str,
     bytes: &'a [u8],

@@ -17,13 +17,12 @@ pub(super) fn upload(it: &Upload) -> Result<Fields, Fault> {
         .text("file_type", &it.file_type)
         .text("file_name", &it.file_name)
         .number("size", it.size)
+        .text("sha256", &it.sha256)
         .texts("signers", &it.signers)
         .number("required", it.required.into())
         .time("at", it.at)?;
-    for (name, value) in [("sha256", &it.sha256), ("blob", &it.blob)] {
-        if let Some(value) = value {
-            fields = fields.text(name, value);
-        }
+    if let Some(blob) = &it.blob {
+        fields = fields.text("blob", blob);
     }
     Ok(match &it.state {
         UploadState::Waiting => fields.text("state", "waiting"),
@@ -37,7 +36,6 @@ pub(super) fn upload(it: &Upload) -> Result<Fields, Fault> {
     })
 }
 
-/// An item of before signatures were counted has neither `required` nor `sha256`: one key had to sign it.
 pub(super) fn read_upload(from: &Reader<'_>) -> Result<Upload, Fault> {
     Ok(Upload {
         organisation: OrganisationId(from.text("organisation")?),
@@ -48,9 +46,9 @@ pub(super) fn read_upload(from: &Reader<'_>) -> Result<Upload, Fault> {
         file_type: from.text("file_type")?,
         file_name: from.text("file_name")?,
         size: from.number("size")?,
-        sha256: from.if_there("sha256", Reader::text)?,
+        sha256: from.text("sha256")?,
         signers: from.texts("signers")?,
-        required: from.if_there("required", Reader::number)?.unwrap_or(1),
+        required: from.number("required")?,
         blob: from.if_there("blob", Reader::text)?,
         state: match from.text("state")?.as_str() {
             "waiting" => UploadState::Waiting,
