@@ -56,7 +56,11 @@ async fn every_operation_fails_closed_and_loses_nothing() {
         std::fs::write(GOLDEN, &table).unwrap();
     }
     assert!(matrix.problems.is_empty(), "{}", matrix.problems.join("\n"));
-    assert_eq!(table, std::fs::read_to_string(GOLDEN).unwrap_or_default(), "AVAIN_BLESS=1 writes the golden file anew");
+    let golden = std::fs::read_to_string(GOLDEN).unwrap_or_default();
+    let (known, found): (BTreeSet<&str>, BTreeSet<&str>) = (golden.lines().collect(), table.lines().collect());
+    let gone: Vec<_> = known.difference(&found).collect();
+    let new: Vec<_> = found.difference(&known).collect();
+    assert!(table == golden, "AVAIN_BLESS=1 writes the golden file anew; gone: {gone:#?}\nnew: {new:#?}");
 }
 
 struct Matrix {
