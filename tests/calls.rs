@@ -26,7 +26,7 @@ use avain_api::{Deps, Operation};
 use avain_domain::names::{Bank, Email};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
-    FileDescriptor, FileStatus, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
+    FileDescriptor, FileStatus, Issued, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
 };
 use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
@@ -421,8 +421,11 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError> {
         self.inner.generate_key(bank)
     }
-    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError> {
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError> {
         self.count(B).enrol(enrolment).await
+    }
+    fn has_folders(&self, bank: Bank) -> bool {
+        self.inner.has_folders(bank)
     }
     async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError> {
         self.count(B).target_ids(user).await
@@ -451,6 +454,12 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
         bytes: &[u8],
     ) -> Result<(), BankError> {
         self.count(B).upload(user, file_type, file_name, bytes).await
+    }
+    fn deletes(&self, bank: Bank) -> bool {
+        self.inner.deletes(bank)
+    }
+    async fn delete(&self, user: BankUser<'_>, reference: &str) -> Result<(), BankError> {
+        self.count(B).delete(user, reference).await
     }
     fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
         self.inner.accounts_in(file_type, bytes)

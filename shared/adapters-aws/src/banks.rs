@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::profile::Endpoints;
+use avain_bank_channel::profile::{Endpoints, TargetIdRule};
 use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
 use avain_bank_channel::{
     Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile,
@@ -13,7 +13,7 @@ use avain_bank_channel::{
 };
 use avain_domain::names::Bank;
 use avain_domain::ports::{
-    BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Random,
+    BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Issued, Random,
     UnreadableFile,
 };
 use avain_domain::secret::Secret;
@@ -221,7 +221,7 @@ impl BankChannel for HttpBanks {
         Ok(Secret::new(key.pkcs8().to_vec()))
     }
 
-    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError> {
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError> {
         let contract = self.contract(enrolment.bank)?;
         let channel = self.channel(enrolment.bank, enrolment.user_id)?;
         let key = PrivateKey::from_pkcs8(enrolment.key.expose()).map_err(fault)?;
@@ -232,7 +232,12 @@ impl BankChannel for HttpBanks {
         let expected = request.expected.clone();
         let bytes = self.post(contract, request, self.wait).await?;
         let judge = Judge::live(&contract.roots, self.clock.now(), SKEW);
-        answer::certificate(&bytes, &expected, &judge, pkcs10.public_key()).map_err(fault)
+        let certificate = answer::certificate(&bytes, &expected, &judge, pkcs10.public_key()).map_err(fault)?;
+        Ok(Issued { certificate, encryption: None })
+    }
+
+    fn has_folders(&self, bank: Bank) -> bool {
+        self.contract(bank).is_ok_and(|contract| matches!(contract.profile.target_id, TargetIdRule::Required))
     }
 
     async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError> {
@@ -285,6 +290,14 @@ impl BankChannel for HttpBanks {
         let upload = Upload { file_type, target_id: user.target_id, file_name, content: bytes };
         let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.upload(stamp, key, &upload);
         self.ask(user, self.wait, build, answer::upload).await.map(drop)
+    }
+
+    fn deletes(&self, _bank: Bank) -> bool {
+        false
+    }
+
+    async fn delete(&self, _user: BankUser<'_>, _reference: &str) -> Result<(), BankError> {
+        Err(BankError::NotMade("the bank does not delete files".to_owned()))
     }
 
     fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
