@@ -26,7 +26,7 @@ use avain_api::{Deps, Operation};
 use avain_domain::names::{Bank, Email};
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
-    FileDescriptor, FileStatus, Issued, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
+    FileDescriptor, FileStatus, Issued, KeyContext, Random, RenewalRequest, Store, Unavailable, UnreadableFile, Vault,
 };
 use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
@@ -423,6 +423,12 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
     }
     async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError> {
         self.count(B).enrol(enrolment).await
+    }
+    fn renews(&self, bank: Bank) -> bool {
+        self.inner.renews(bank)
+    }
+    async fn renew(&self, renewal: RenewalRequest<'_>) -> Result<Issued, BankError> {
+        self.count(B).renew(renewal).await
     }
     fn has_folders(&self, bank: Bank) -> bool {
         self.inner.has_folders(bank)

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod machine;
 mod opened;
 pub mod org;
+pub mod renewal;
 pub mod rewrap;
 pub mod server;
 pub mod story;

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use avain::machine::{self, Machine, Settings, StartError};
-use avain::rewrap;
 use avain::server::Server;
-use avain::{audit, demo, org};
+use avain::{audit, demo, org, renewal, rewrap};
 use avain_adapters_local::outbox::{CodeKind, Message};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// A company's bank certificates, keys and API credentials in one place, and its files to and from its banks.
 #[derive(Parser)]
@@ -55,6 +55,8 @@ enum Command {
 
 /// How often the audit trail is sealed.
 const SEALING: Duration = Duration::from_mins(1);
+/// How often it is looked whether a bank certificate is to be renewed.
+const RENEWAL: Duration = Duration::from_hours(1);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -96,24 +98,29 @@ async fn serve(data: PathBuf, listen: &str, dev: bool, rules: avain_domain::Sett
     let mut terminated = signal(SignalKind::terminate())
         .map_err(|source| StartError::Io { what: "cannot listen for signals".to_owned(), source })?;
     announce(&server, &key_path, dev);
-    let (ticker, ticks) = mpsc::channel(1);
+    let (sealing_ticker, ticks) = mpsc::channel(1);
     let sealing = audit::keep_sealing(server.machine.deps.clone(), Arc::clone(&server.machine.audit_key), ticks);
-    let (sealing, ticking) = (tokio::spawn(sealing), tokio::spawn(tick(ticker)));
+    let (renewal_ticker, ticks) = mpsc::channel(1);
+    let renewal = renewal::keep_renewing(server.machine.deps.clone(), ticks);
+    let rounds = [tokio::spawn(sealing), tokio::spawn(renewal)];
+    let tickers = [tokio::spawn(tick(sealing_ticker, SEALING)), tokio::spawn(tick(renewal_ticker, RENEWAL))];
     tokio::select! {
         () = server.wait() => {}
         _ = tokio::signal::ctrl_c() => {}
         _ = terminated.recv() => {}
     }
     server.finish().await;
-    // A round of sealing under way is waited for.
-    ticking.abort();
-    let _ = sealing.await;
+    // A round under way is waited for.
+    tickers.iter().for_each(JoinHandle::abort);
+    for round in rounds {
+        let _ = round.await;
+    }
     Ok(())
 }
 
 /// Ticks until nobody listens any more.
-async fn tick(ticker: mpsc::Sender<()>) {
-    let mut interval = tokio::time::interval(SEALING);
+async fn tick(ticker: mpsc::Sender<()>, every: Duration) {
+    let mut interval = tokio::time::interval(every);
     loop {
         interval.tick().await;
         if ticker.send(()).await.is_err() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::profile::{Endpoints, TargetIdRule};
 use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::profile::{Endpoints, TargetIdRule};
 use avain_bank_channel::{
     Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile,
     accounts, answer, profile,
@@ -14,7 +14,7 @@ use avain_bank_channel::{
 use avain_domain::names::Bank;
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, CertificateSummary, Clock, Enrolment, FileDescriptor, FileStatus, Issued, Random,
-    UnreadableFile,
+    RenewalRequest, UnreadableFile,
 };
 use avain_domain::secret::Secret;
 use avain_xml_security::certificate::{Roots, summary, verify_chain};
@@ -234,6 +234,14 @@ impl BankChannel for HttpBanks {
         let judge = Judge::live(&contract.roots, self.clock.now(), SKEW);
         let certificate = answer::certificate(&bytes, &expected, &judge, pkcs10.public_key()).map_err(fault)?;
         Ok(Issued { certificate, encryption: None })
+    }
+
+    fn renews(&self, _bank: Bank) -> bool {
+        false
+    }
+
+    async fn renew(&self, _renewal: RenewalRequest<'_>) -> Result<Issued, BankError> {
+        Err(BankError::NotMade("the bank does not renew certificates".to_owned()))
     }
 
     fn has_folders(&self, bank: Bank) -> bool {

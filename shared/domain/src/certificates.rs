@@ -3,15 +3,16 @@
 mod export;
 mod import;
 mod list;
+mod renew;
 mod retire;
 mod share;
 
 use time::{Duration, OffsetDateTime};
 
-use crate::names::Bank;
+use crate::names::{Bank, Email, OrganisationId};
 use crate::ports::{BankChannel, BankError, BankUser, CommitError, Enrolment, Store};
 use crate::records::{
-    BankCertificate, CertificateState, EncryptionPair, KeyId, KeyKind, Record, SealedKey, Stored, Write,
+    BankCertificate, CertificateState, EncryptionPair, Key, KeyId, KeyKind, Record, SealedKey, Stored, Write,
 };
 use crate::seal::Sealer;
 use crate::secret::{Password, Secret};
@@ -22,6 +23,7 @@ pub use export::{Exported, configure, export};
 pub use import::{ImportRequest, PemPair, import};
 pub use list::{Connection, Descriptor, Listing, Purpose, list};
 pub(crate) use list::{own, retired};
+pub use renew::{Renewed, renew_due};
 pub use retire::{Retirement, retire};
 pub use share::{ShareVisit, Sharing, share, unshare};
 
@@ -59,11 +61,8 @@ pub async fn enrol(
 
     let id = key_id(context, caller, bank);
     let signing = NewKey::make(banks, sealer, bank, id.clone()).await?;
-    let encryption = if bank.encrypts() {
-        Some(NewKey::make(banks, sealer, bank, encryption_key_id(&id)).await?)
-    } else {
-        None
-    };
+    let encryption =
+        if bank.encrypts() { Some(NewKey::make(banks, sealer, bank, encryption_key_id(&id)).await?) } else { None };
     let keys = || [Some(&signing), encryption.as_ref()].into_iter().flatten().map(|it| it.record.clone());
     let pending = BankCertificate {
         email: caller.login.email.clone(),
@@ -73,6 +72,7 @@ pub async fn enrol(
         key: id,
         state: CertificateState::Pending,
         encryption: None,
+        renewal: None,
         shared_to: Vec::new(),
         started: context.now(),
     };
@@ -133,9 +133,8 @@ pub async fn enrol(
     let target_ids =
         if banks.has_folders(bank) { banks.target_ids(user).await.unwrap_or_default() } else { Vec::new() };
 
-    // The pair is of use while both are. One that cannot be read is kept all the same (its code is spent), and watched as one
-    // that ends now.
-    let ends = |der: &[u8]| banks.summary(der).map_or_else(|_| context.now(), |summary| summary.expires);
+    // The pair is of use while both are.
+    let ends = |der: &[u8]| ends(banks, der, context.now());
     let expires = issued.encryption.iter().map(|it| ends(it)).fold(ends(&issued.certificate), OffsetDateTime::min);
     let state = CertificateState::Active { certificate: issued.certificate, expires, target_ids };
     let active = BankCertificate { state, encryption: encryption_pair, ..pending };
@@ -210,12 +209,36 @@ fn encryption_key_id(signing: &KeyId) -> KeyId {
     KeyId { id: format!("{}/encryption", signing.id), ..signing.clone() }
 }
 
-/// A name for a new private key of the account.
+/// The end of a certificate. One that cannot be read is kept all the same, as the bank has issued it, and is watched as one that ends
+/// now.
+fn ends(banks: &dyn BankChannel, der: &[u8], now: OffsetDateTime) -> OffsetDateTime {
+    banks.summary(der).map_or(now, |summary| summary.expires)
+}
+
+/// A name for a new private key of the caller's account.
 fn key_id(context: Context<'_>, caller: &Caller, bank: Bank) -> KeyId {
+    new_key_id(context, caller.organisation(), &caller.login.email, bank)
+}
+
+/// A name for a new private key of an account.
+fn new_key_id(context: Context<'_>, organisation: &OrganisationId, account: &Email, bank: Bank) -> KeyId {
     KeyId {
-        organisation: caller.organisation().clone(),
-        holder: caller.login.email.as_str().to_owned(),
+        organisation: organisation.clone(),
+        holder: account.as_str().to_owned(),
         kind: KeyKind::Bank,
         id: format!("{}/{}", bank.as_str(), context.uuid()),
     }
+}
+
+/// The sealed keys of these names that are there: one read.
+pub(crate) async fn sealed_keys(store: &dyn Store, names: &[Key]) -> Result<Vec<SealedKey>, Failure> {
+    let found = store.get(names).await?.into_iter();
+    Ok(found.filter_map(|it| if let Record::SealedKey(key) = it.record { Some(key) } else { None }).collect())
+}
+
+/// The private key of this name, opened.
+pub(crate) async fn open_key(sealer: &Sealer, id: &KeyId, at_rest: &[SealedKey]) -> Result<Secret, Failure> {
+    let found = at_rest.iter().find(|it| it.id == *id);
+    let key = found.ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))?;
+    sealer.open(id, &key.sealed).await
 }

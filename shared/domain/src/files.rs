@@ -6,6 +6,7 @@ mod upload;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use crate::certificates::{open_key, sealed_keys};
 use crate::names::{Bank, Email, OrganisationId};
 use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
@@ -168,8 +169,7 @@ pub async fn delete(desk: Desk<'_>, caller: &Caller, bank: &str, reference: &str
     let object = format!("{} {reference}", bank.as_str());
     let tell = async |outcome: &str, bank_said: Option<(&str, &str)>| {
         let (organisation, login) = (caller.organisation(), &caller.login);
-        let event =
-            audit::answered(desk.context, organisation, login, "file.delete", outcome, &object, bank_said);
+        let event = audit::answered(desk.context, organisation, login, "file.delete", outcome, &object, bank_said);
         desk.store.commit(vec![event]).await
     };
     tell("started", None).await?;
@@ -202,7 +202,7 @@ impl Access {
     /// they are not known yet.
     async fn open(desk: Desk<'_>, caller: &Caller, bank: Bank) -> Result<Self, Failure> {
         let (stored, keys) = match (caller.issued(bank), caller.share(bank)) {
-            (Some(own), _) => (own.clone(), sealed_keys(desk.store, &own.record).await?),
+            (Some(own), _) => (own.clone(), keys_of(desk.store, &own.record).await?),
             (None, Some(share)) => shared(desk.store, &share.record).await?,
             (None, None) => return Err(Failure::NoCertificate),
         };
@@ -210,13 +210,13 @@ impl Access {
             return Err(Failure::NoCertificate);
         };
         let decryption_key = match &stored.record.encryption {
-            Some(pair) => Some(open(desk.sealer, &pair.key, &keys).await?),
+            Some(pair) => Some(open_key(desk.sealer, &pair.key, &keys).await?),
             None => None,
         };
         let mut access = Self {
             der: der.clone(),
             expires: *expires,
-            key: open(desk.sealer, &stored.record.key, &keys).await?,
+            key: open_key(desk.sealer, &stored.record.key, &keys).await?,
             decryption_key,
             target_id: target_ids.first().cloned(),
             certificate: stored.record,
@@ -266,21 +266,14 @@ async fn shared(store: &dyn Store, share: &Share) -> Result<(Stored<BankCertific
     // Unshared or retired since the account was read.
     let live = certificate.filter(|it| it.record.shared_to.contains(&share.email)).ok_or(Failure::NoCertificate)?;
     if live.record.key != share.key || live.record.encryption.is_some() || sealed.is_empty() {
-        sealed = sealed_keys(store, &live.record).await?;
+        sealed = keys_of(store, &live.record).await?;
     }
     Ok((live, sealed))
 }
 
 /// The certificate's keys at rest: one, or two at banks that encrypt.
-async fn sealed_keys(store: &dyn Store, certificate: &BankCertificate) -> Result<Vec<SealedKey>, Failure> {
+async fn keys_of(store: &dyn Store, certificate: &BankCertificate) -> Result<Vec<SealedKey>, Failure> {
     let ids = [Some(&certificate.key), certificate.encryption.as_ref().map(|it| &it.key)];
     let names: Vec<Key> = ids.into_iter().flatten().map(|id| Key::SealedKey(id.clone())).collect();
-    let found = store.get(&names).await?.into_iter();
-    Ok(found.filter_map(|it| if let Record::SealedKey(key) = it.record { Some(key) } else { None }).collect())
-}
-
-async fn open(sealer: &Sealer, id: &KeyId, at_rest: &[SealedKey]) -> Result<Secret, Failure> {
-    let found = at_rest.iter().find(|it| it.id == *id);
-    let key = found.ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))?;
-    sealer.open(id, &key.sealed).await
+    sealed_keys(store, &names).await
 }

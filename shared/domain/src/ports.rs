@@ -41,11 +41,13 @@ pub enum CommitError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The end of a bank certificate, as the store finds it by time. Names nobody: an organisation, not its account.
+/// The end of a bank certificate, as the store finds it by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiring {
     /// Whose certificate.
     pub organisation: OrganisationId,
+    /// The account's.
+    pub account: Email,
     /// At which bank.
     pub bank: Bank,
     /// The end of its validity.
@@ -340,6 +342,18 @@ pub struct Enrolment<'a> {
     pub encryption_key: Option<&'a Secret>,
 }
 
+/// What a renewal needs.
+pub struct RenewalRequest<'a> {
+    /// Whose certificate, with the key that it is for.
+    pub user: BankUser<'a>,
+    /// Company name for the certificate request.
+    pub company: &'a str,
+    /// The new private key, PKCS#8 DER.
+    pub key: &'a Secret,
+    /// The second new private key, at banks whose customers have a pair for encryption.
+    pub encryption_key: Option<&'a Secret>,
+}
+
 /// What a bank issued, X.509 DER.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
@@ -428,6 +442,10 @@ pub trait BankChannel: Send + Sync {
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError>;
     /// Gets certificates for the keys, each checked to be for its key and user.
     async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError>;
+    /// Whether the bank renews certificates over this channel.
+    fn renews(&self, bank: Bank) -> bool;
+    /// Gets certificates for new keys in place of those in use, each checked to be for its key and user.
+    async fn renew(&self, renewal: RenewalRequest<'_>) -> Result<Issued, BankError>;
     /// Whether requests on files name a folder of the user's, which the bank has to be asked for.
     fn has_folders(&self, bank: Bank) -> bool;
     /// The user's folders.
