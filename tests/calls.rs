@@ -464,8 +464,8 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
     fn deletes(&self, bank: Bank) -> bool {
         self.inner.deletes(bank)
     }
-    async fn delete(&self, user: BankUser<'_>, reference: &str) -> Result<(), BankError> {
-        self.count(B).delete(user, reference).await
+    async fn delete(&self, user: BankUser<'_>, file_type: &str, reference: &str) -> Result<(), BankError> {
+        self.count(B).delete(user, file_type, reference).await
     }
     fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
         self.inner.accounts_in(file_type, bytes)

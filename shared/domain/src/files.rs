@@ -154,7 +154,13 @@ pub fn blob_id(organisation: &OrganisationId, email: &Email, blob: &str) -> KeyI
 
 /// Has the bank delete a file that it has not taken on yet, at banks that offer it. Who may not is told first; what is asked of the
 /// bank is in the trail before and after.
-pub async fn delete(desk: Desk<'_>, caller: &Caller, bank: &str, reference: &str) -> Result<(), Failure> {
+pub async fn delete(
+    desk: Desk<'_>,
+    caller: &Caller,
+    bank: &str,
+    file_type: &str,
+    reference: &str,
+) -> Result<(), Failure> {
     let bank = caller.bank(desk.banks, bank)?;
     if !caller.pgp_keys.iter().any(|it| it.record.purpose == PgpPurpose::Authorize) {
         return Err(Failure::ReadOnly);
@@ -173,7 +179,7 @@ pub async fn delete(desk: Desk<'_>, caller: &Caller, bank: &str, reference: &str
         desk.store.commit(vec![event]).await
     };
     tell("started", None).await?;
-    match desk.banks.delete(access.user(), reference).await {
+    match desk.banks.delete(access.user(), file_type, reference).await {
         Ok(()) => Ok(tell("completed", Some(("00", ""))).await?),
         Err(error) => {
             match &error {

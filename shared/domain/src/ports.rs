@@ -470,7 +470,7 @@ pub trait BankChannel: Send + Sync {
     /// Whether the bank lets its customers delete files.
     fn deletes(&self, bank: Bank) -> bool;
     /// Has a file deleted that the bank has not taken on yet.
-    async fn delete(&self, user: BankUser<'_>, reference: &str) -> Result<(), BankError>;
+    async fn delete(&self, user: BankUser<'_>, file_type: &str, reference: &str) -> Result<(), BankError>;
     /// The ids of the bank accounts that a file to or from a bank is about, each once, without blanks: those of a camt.052,
     /// camt.053 or camt.054, and the debtors' of a pain.001. None where it is something else; an error where it is, or says that
     /// it is, one of them and cannot be read.

@@ -68,10 +68,10 @@ pub(crate) fn download<'a>(call: &'a Call<'a>) -> Running<'a> {
 pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
         let caller = call.caller().await?;
-        let (bank, reference) = (call.path("Bank")?, call.path("FileReference")?);
-        check("FileType", &call.path("FileType")?, 40)?;
+        let (bank, file_type, reference) = (call.path("Bank")?, call.path("FileType")?, call.path("FileReference")?);
+        check("FileType", &file_type, 40)?;
         check("FileReference", &reference, 32)?;
-        files::delete(desk(call)?, &caller, &bank, &reference).await?;
+        files::delete(desk(call)?, &caller, &bank, &file_type, &reference).await?;
         Ok(success("File deleted", json!({})))
     })
 }

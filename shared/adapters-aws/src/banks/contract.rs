@@ -1,0 +1,123 @@
+//! The banks of a deployment: those that are built in, and those of an operator's folder.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use avain_bank_channel::profile::Addresses;
+use avain_bank_channel::{Environment, Profile, Trust, profiles};
+use avain_xml_security::Policy;
+use avain_xml_security::certificate::{Roots, verify_chain};
+use time::OffsetDateTime;
+
+/// One bank of a deployment.
+pub struct Contract {
+    /// The bank's ways.
+    pub profile: Arc<Profile>,
+    /// Addresses.
+    pub addresses: Addresses,
+    /// What its answers must chain to.
+    pub trust: Trust,
+    /// What its requests must say.
+    pub environment: Environment,
+}
+
+impl Contract {
+    /// A bank that is played at a base address (`http://127.0.0.1:PORT`).
+    #[must_use]
+    pub fn simulated(profile: &Arc<Profile>, base: &str, trust: Trust) -> Self {
+        let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
+        let addresses =
+            Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
+        Self { profile: Arc::clone(profile), addresses, trust, environment: Environment::Test }
+    }
+
+    /// The bank itself, where its addresses in this environment and a root are known.
+    #[must_use]
+    pub fn real(profile: &Arc<Profile>, environment: Environment, trust: Trust) -> Option<Self> {
+        let addresses = profile.addresses(environment)?.clone();
+        let contract = Self { profile: Arc::clone(profile), addresses, trust, environment };
+        (!contract.trust.is_empty()).then_some(contract)
+    }
+
+    /// Whether the bank has to be asked for certificates of its own before it can be understood.
+    pub(super) fn learns(&self) -> bool {
+        let service = self.profile.certificate_service.as_ref();
+        self.profile.pki_factory.is_some() || service.is_some_and(|it| it.service_certificates.is_some())
+    }
+
+    /// Whether a certificate, DER, chains to a root of the bank's.
+    pub(super) fn knows_issuer(&self, certificate: &[u8], now: OffsetDateTime) -> bool {
+        let roots = Roots::from_der(self.trust.roots_der().map(<[u8]>::to_vec));
+        roots.is_ok_and(|roots| verify_chain(certificate, &[], &roots, now, &Policy::STRICT).is_ok())
+    }
+}
+
+/// What an operator adds: profiles (`*.toml`), and roots beside the built-in ones (`BANK.pem`).
+#[derive(Default)]
+pub struct Folder {
+    profiles: Vec<Arc<Profile>>,
+    roots: Vec<(String, String)>,
+}
+
+impl Folder {
+    /// Reads a folder; the error says which file is wrong and why.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let wrong = |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let mut folder = Self::default();
+        let entries = fs::read_dir(path).map_err(|error| wrong(path, &error))?;
+        for entry in entries {
+            let file = entry.map_err(|error| wrong(path, &error))?.path();
+            let stem = file.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+            match file.extension().and_then(|extension| extension.to_str()) {
+                Some("toml") => {
+                    let text = fs::read_to_string(&file).map_err(|error| wrong(&file, &error))?;
+                    let profile = Profile::from_toml(&text).map_err(|error| wrong(&file, &error))?;
+                    folder.profiles.push(Arc::new(profile));
+                }
+                Some("pem") => {
+                    let text = fs::read_to_string(&file).map_err(|error| wrong(&file, &error))?;
+                    Trust::from_pem(&text).map_err(|error| wrong(&file, &error))?;
+                    folder.roots.push((stem, text));
+                }
+                _ => {}
+            }
+        }
+        Ok(folder)
+    }
+
+    /// The built-in profiles, an operator's own in the place of one of the same bank.
+    #[must_use]
+    pub fn profiles(&self) -> Vec<Arc<Profile>> {
+        let own = |bank: &str| self.profiles.iter().any(|it| it.bank == bank);
+        let built_in = profiles().iter().filter(|it| !own(&it.bank));
+        built_in.chain(&self.profiles).cloned().collect()
+    }
+
+    /// The roots of a bank: built in, and the operator's.
+    #[must_use]
+    pub fn trust(&self, bank: &str, environment: Environment) -> Trust {
+        let added = self.roots.iter().filter(|(of, _)| of == bank);
+        // Each text was read before.
+        added.fold(Trust::live(bank, environment), |trust, (_, pem)| trust.clone().with_pem(pem).unwrap_or(trust))
+    }
+}
+
+/// The banks themselves, in one of their environments.
+#[must_use]
+pub fn real(folder: &Folder, environment: Environment) -> Vec<Contract> {
+    let contract = |profile: &Arc<Profile>| {
+        Contract::real(profile, environment, folder.trust(&profile.bank, environment))
+    };
+    folder.profiles().iter().filter_map(contract).collect()
+}
+
+/// Every bank, played at a base address; their roots in one PEM text. `None` if that is no PEM. A bank of the operator's that has an
+/// address of its own for tests is asked there.
+#[must_use]
+pub fn simulated(folder: &Folder, base: &str, roots: &str) -> Option<Vec<Contract>> {
+    let trust = Trust::from_pem(roots).ok()?;
+    let base = base.trim_end_matches('/');
+    let profiles = folder.profiles();
+    Some(profiles.iter().map(|profile| Contract::simulated(profile, base, trust.clone())).collect())
+}
