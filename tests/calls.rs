@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use avain::client::{self, Call, ClientError, Credentials, Transport};
 use avain::machine::Banks;
 use avain::story::{Codes, Company, Signer, Story, credentials, payment, text, totp};
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
@@ -61,7 +62,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await.unwrap();
     let password_key = service_keys.password_key_pem();
     let channel: Arc<dyn BankChannel> =
-        Arc::new(directory.simulated_banks(&banks.base, Duration::from_secs(10)).unwrap());
+        Arc::new(directory.simulated_banks(&Folder::default(), &banks.base, Duration::from_secs(10)).unwrap());
     let deps = Deps::new(clock, random)
         .with_store(store)
         .with_tokens(Arc::new(pool.tokens()))

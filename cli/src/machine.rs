@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::{self, DataDirectory};
 use avain_adapters_local::gateway::NoGateway;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// How long a bank is waited for.
     pub bank_wait: Duration,
+    /// The operator's own banks and roots.
+    pub banks: Folder,
     /// What holds for the whole deployment.
     pub rules: avain_domain::Settings,
 }
@@ -92,6 +95,7 @@ impl Settings {
             observer: None,
             password_cost: PasswordCost::default(),
             bank_wait: BANK_WAIT,
+            banks: Folder::default(),
             rules: avain_domain::Settings::default(),
         }
     }
@@ -168,7 +172,7 @@ pub struct Machine {
 impl Machine {
     /// Opens the data directory, starts the simulated banks, and wires every port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { data, clock, random, dev, observer, password_cost, bank_wait, rules } = settings;
+        let Settings { data, clock, random, dev, observer, password_cost, bank_wait, banks: folder, rules } = settings;
         let directory = DataDirectory::open(&data, Arc::clone(&clock), Arc::clone(&random))?;
         let banks = Banks::start(&data, Arc::clone(&clock)).await?;
 
@@ -195,7 +199,7 @@ impl Machine {
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
-            .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
+            .with_banks(Arc::new(directory.simulated_banks(&folder, &banks.base, bank_wait)?))
             .with_gateway(Arc::new(NoGateway))
             .with_notifier(Arc::new(notifier));
         Ok(Self { deps, pool, outbox, banks, password_key, audit_key, dev })

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use avain::client::{self, Call, ClientError, Credentials, Transport};
 use avain::machine::Banks;
 use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment, text};
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
@@ -318,7 +319,7 @@ impl Recorded {
                 Need::Blobs => deps.with_blobs(self.directory.blobs().unwrap()),
                 Need::Banks => {
                     let wait = Duration::from_secs(10);
-                    deps.with_banks(Arc::new(self.directory.simulated_banks(&self.banks.base, wait).unwrap()))
+                    deps.with_banks(Arc::new(self.directory.simulated_banks(&Folder::default(), &self.banks.base, wait).unwrap()))
                 }
             };
         }

@@ -28,7 +28,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use tokio::time::Instant;
 
+pub use avain_bank_channel::{Environment, Profile, Trust, profile, profiles};
 pub use contract::{Contract, Folder, real, simulated};
 use learned::{Cache, Learned};
 
@@ -40,6 +42,8 @@ const SKEW: time::Duration = time::Duration::minutes(2);
 const MAX_ANSWER: usize = 96 * 1024 * 1024;
 /// How long the folders are waited for: what they are good for can be asked again, the enrolment before it cannot.
 const TARGET_IDS_WAIT: Duration = Duration::from_secs(5);
+/// How long a bank is waited for that is asked for certificates of its own: it is of the time that the question itself has.
+const LEARNING_WAIT: Duration = Duration::from_secs(8);
 /// The bank could not decrypt, or its encryption certificate is another one by now.
 const DECRYPT_ERROR: &str = "22";
 /// "Content not found", at every bank (brief 2.6).
@@ -105,6 +109,7 @@ impl HttpBanks {
         read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send,
     ) -> Result<T, BankError> {
         let contract = question.contract;
+        let deadline = Instant::now() + question.wait;
         let learned = self.learned(contract, question.user_id).await?;
         let channel = channel(contract, question.user_id, &learned);
         let request_id = self.request_id(contract);
@@ -113,7 +118,7 @@ impl HttpBanks {
         let keys = question.decryption_key.map(|key| DecryptionKey::new(key.expose())).transpose();
         let keys: Vec<DecryptionKey> =
             keys.map_err(|error| BankError::NotMade(error.to_string()))?.into_iter().collect();
-        let answer = self.post(contract, request, question.wait).await?;
+        let answer = self.post(contract, request, deadline).await?;
         let judged = |learned: &Learned| {
             let trust = learned.complete(&contract.trust);
             read(&answer, &expected, &Judge::live(&trust, self.clock.now(), SKEW).with_keys(&keys))
@@ -161,7 +166,8 @@ impl HttpBanks {
         let request = request.map_err(fault)?;
         let expected = request.expected.clone();
         // Nothing of the caller's is sent yet, whatever becomes of this.
-        let answer = self.post(contract, request, self.wait).await.map_err(|_| BankError::NotConnected)?;
+        let deadline = Instant::now() + self.wait.min(LEARNING_WAIT);
+        let answer = self.post(contract, request, deadline).await.map_err(|_| BankError::NotConnected)?;
         let judge = Judge::live(&contract.trust, self.clock.now(), SKEW);
         let learned = if by_factory {
             let told = answer::bank_certificates(&answer, &expected, &judge).map_err(not_sent)?;
@@ -173,7 +179,7 @@ impl HttpBanks {
         Ok(self.learned.keep(contract, learned))
     }
 
-    async fn post(&self, contract: &Contract, request: Request, wait: Duration) -> Result<Bytes, BankError> {
+    async fn post(&self, contract: &Contract, request: Request, deadline: Instant) -> Result<Bytes, BankError> {
         let address = match request.service {
             Service::Files => &contract.addresses.files,
             Service::Certificates => &contract.addresses.certificates,
@@ -183,7 +189,7 @@ impl HttpBanks {
             .header("soapaction", format!("\"{}\"", request.soap_action))
             .body(Full::new(Bytes::from(request.body)))
             .map_err(|error| BankError::NotMade(error.to_string()))?;
-        tokio::time::timeout(wait, self.exchange(post)).await.map_err(|_| BankError::TimedOut)?
+        tokio::time::timeout_at(deadline, self.exchange(post)).await.map_err(|_| BankError::TimedOut)?
     }
 
     async fn exchange(&self, post: http::Request<Full<Bytes>>) -> Result<Bytes, BankError> {

@@ -12,14 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::banks::{Contract, Folder, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
-use avain_bank_channel::Profile;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::{Environment, Trust};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
-use avain_xml_security::certificate::Roots;
 
 use crate::Error;
 use crate::blobs::BlobFolder;
@@ -122,18 +120,22 @@ impl DataDirectory {
         .await
     }
 
-    /// The banks `simulator` and `nordea`, both played by a simulator at this base address (`http://127.0.0.1:PORT`).
-    pub fn simulated_banks(&self, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
-        let contracts = [&SIMULATOR, &NORDEA].map(|profile| self.simulated(profile, base));
-        let contracts = contracts.into_iter().collect::<Result<Vec<_>, Error>>()?;
+    /// Every bank: played by a simulator at this base address (`http://127.0.0.1:PORT`) where its root is in the directory, else at the
+    /// address for tests that the operator's profile of it names.
+    pub fn simulated_banks(&self, folder: &Folder, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
+        let mut contracts = Vec::new();
+        for profile in folder.profiles() {
+            let path = bank_root(&self.path, &profile.bank);
+            if path.exists() {
+                let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
+                let trust = Trust::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
+                contracts.push(Contract::simulated(&profile, base, trust));
+            } else {
+                let trust = folder.trust(&profile.bank, Environment::Test);
+                contracts.extend(Contract::real(&profile, Environment::Test, trust));
+            }
+        }
         Ok(HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait))
-    }
-
-    fn simulated(&self, profile: &'static Profile, base: &str) -> Result<Contract, Error> {
-        let path = bank_root(&self.path, profile.bank);
-        let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
-        Ok(Contract::simulated(profile, base, roots))
     }
 }
 
