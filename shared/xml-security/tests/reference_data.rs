@@ -304,7 +304,7 @@ fn time(text: &str) -> OffsetDateTime {
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", sha2::Sha256::digest(bytes))
 }
 
 fn decode(element: Element<'_>) -> Option<Vec<u8>> {
