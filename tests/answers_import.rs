@@ -6,10 +6,8 @@ use std::time::Duration;
 use avain::story::credentials;
 use avain_adapters_aws::banks::{Contract, HttpBanks};
 use avain_adapters_local::random::SystemRandom;
-use avain_bank_channel::profile::Profile;
-use avain_bank_channel::profile::nordea::SIMULATOR;
+use avain_bank_channel::{Profile, Trust, profile};
 use avain_domain::records::{Agreement, Key, ModeRecord, Record, Stored, Write};
-use avain_xml_security::certificate::Roots;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -218,13 +216,13 @@ async fn parallel_imports_leave_one_certificate() {
 async fn danskebank_has_a_second_pair() {
     let Some(gpg) = Gpg::new() else { return };
     let (Some(signing), Some(encryption)) = (pair(&["rsa:2048"], 30), pair(&["rsa:3072"], 60)) else { return };
-    let danske: &'static Profile = Box::leak(Box::new(Profile { bank: "danskebank", ..SIMULATOR }));
+    let danske = Profile { bank: "danskebank".to_owned(), ..Profile::clone(profile("simulator").unwrap()) };
     let service = Service::start_rewired(
         |_| {},
         |machine, clock| {
             // The first certificate is its own authority, and known; the second is its own, and not.
-            let roots = Roots::from_pem(&signing.certificate).unwrap();
-            let contracts = vec![Contract::simulated(danske, &machine.banks.base, roots)];
+            let trust = Trust::from_pem(&signing.certificate).unwrap();
+            let contracts = vec![Contract::simulated(&Arc::new(danske), &machine.banks.base, trust)];
             let banks = HttpBanks::new(contracts, clock, Arc::new(SystemRandom), Duration::from_secs(10));
             avain::machine::Machine { deps: machine.deps.with_banks(Arc::new(banks)), ..machine }
         },

@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use avain::machine::Machine;
-use avain_adapters_aws::banks::{Addresses, Contract, HttpBanks};
+use avain_adapters_aws::banks::{Contract, HttpBanks};
 use avain_adapters_local::random::SystemRandom;
-use avain_bank_channel::Environment;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::profile::Addresses;
+use avain_bank_channel::{Environment, Trust, profile};
 use avain_bank_simulator::BankKey;
 use avain_domain::ports::Clock;
-use avain_xml_security::certificate::Roots;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -30,12 +29,12 @@ pub(crate) fn with_banks(machine: Machine, clock: Arc<dyn Clock>, base: &str, ba
     let contracts = banks.iter().map(|bank| {
         let address = |service: &str| format!("{base}/{}/{service}", bank.as_str());
         Contract {
-            profile: if *bank == BankKey::Simulator { &SIMULATOR } else { &NORDEA },
+            profile: Arc::clone(profile(bank.as_str()).unwrap()),
             endpoints: Addresses {
                 files: address("CorporateFileService"),
                 certificates: address("CertificateService"),
             },
-            roots: Roots::from_pem(&machine.banks.simulator.root_pem(*bank).unwrap()).unwrap(),
+            trust: Trust::from_pem(&machine.banks.simulator.root_pem(*bank).unwrap()).unwrap(),
             environment: Environment::Test,
         }
     });

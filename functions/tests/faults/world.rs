@@ -24,14 +24,13 @@ use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_adapters_local::embedded::{Embedded, TABLE};
 use avain_api::Deps;
 use avain_api::route::{Route, find};
-use avain_bank_channel::profile::nordea::SIMULATOR;
+use avain_bank_channel::{Trust, profile};
 use avain_bank_simulator::BankKey;
 use avain_domain::names::{Email, Login, Mode};
 use avain_domain::ports::{Clock, Unavailable};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
 use avain_test_support::ministack::Ministack;
-use avain_xml_security::certificate::Roots;
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeDataType, ExplicitAuthFlowsType, PasswordPolicyType, SchemaAttributeType, UserPoolMfaType,
     UserPoolPolicyType, VerifiedAttributeType,
@@ -252,10 +251,10 @@ impl World {
     }
 
     fn channel(&self, line: Line) -> HttpBanks {
-        let roots = Roots::from_pem(&self.banks.simulator.root_pem(BankKey::Simulator).unwrap()).unwrap();
+        let trust = Trust::from_pem(&self.banks.simulator.root_pem(BankKey::Simulator).unwrap()).unwrap();
         let base = if line == Line::Closed { "http://127.0.0.1:1" } else { self.banks.base.as_str() };
         let wait = if line == Line::Impatient { SHORT } else { Duration::from_secs(20) };
-        let contracts = vec![Contract::simulated(&SIMULATOR, base, roots)];
+        let contracts = vec![Contract::simulated(profile("simulator").unwrap(), base, trust)];
         HttpBanks::new(contracts, self.clock.clone(), Arc::new(SystemRandom), wait)
     }
 

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::profile::Endpoints;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::profile::Addresses;
 use avain_bank_channel::{
-    Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Upload, WantedFile,
+    Channel, Environment, Error, FileList, Judge, Profile, Request, Service, Stamp, Status, Trust, Upload, WantedFile,
     accounts, answer, profile,
 };
 use avain_domain::names::Bank;
@@ -17,8 +16,8 @@ use avain_domain::ports::{
     UnreadableFile,
 };
 use avain_domain::secret::Secret;
-use avain_xml_security::certificate::{Roots, summary, verify_chain};
-use avain_xml_security::{Policy, SigningKey};
+use avain_xml_security::SigningKey;
+use avain_xml_security::certificate::summary;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -38,11 +37,11 @@ const TARGET_IDS_WAIT: Duration = Duration::from_secs(5);
 /// One bank of a deployment.
 pub struct Contract {
     /// The bank's ways.
-    pub profile: &'static Profile,
+    pub profile: Arc<Profile>,
     /// Addresses.
     pub endpoints: Addresses,
     /// What its answers must chain to.
-    pub roots: Roots,
+    pub trust: Trust,
     /// What its requests must say.
     pub environment: Environment,
 }
@@ -50,48 +49,39 @@ pub struct Contract {
 impl Contract {
     /// A bank that is played at a base address (`http://127.0.0.1:PORT`), with the root of its answers.
     #[must_use]
-    pub fn simulated(profile: &'static Profile, base: &str, roots: Roots) -> Self {
+    pub fn simulated(profile: &Arc<Profile>, base: &str, trust: Trust) -> Self {
         let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
         let endpoints =
             Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
-        Self { profile, endpoints, roots, environment: Environment::Test }
+        Self { profile: Arc::clone(profile), endpoints, trust, environment: Environment::Test }
     }
 
     /// The bank itself, where its addresses and its root are known.
     #[must_use]
-    pub fn production(profile: &'static Profile) -> Option<Self> {
-        let roots = Roots::from_pem(profile.pinned_root?).ok()?;
-        Some(Self { profile, endpoints: profile.endpoints?.into(), roots, environment: Environment::Production })
+    pub fn production(profile: &Arc<Profile>) -> Option<Self> {
+        let environment = Environment::Production;
+        let trust = Trust::live(&profile.bank, environment);
+        let endpoints = profile.addresses(environment).filter(|_| !trust.is_empty())?.clone();
+        Some(Self { profile: Arc::clone(profile), endpoints, trust, environment })
     }
 }
+
+/// The banks that are served.
+const SERVED: [&str; 2] = ["simulator", "nordea"];
 
 /// The real banks.
 #[must_use]
 pub fn production() -> Vec<Contract> {
-    Contract::production(&NORDEA).into_iter().collect()
+    SERVED.into_iter().filter_map(profile).filter_map(Contract::production).collect()
 }
 
-/// The banks `simulator` and `nordea`, both played at a base address; their roots in one PEM text. `None` if that is no PEM.
+/// The banks that are served, all played at a base address; their roots in one PEM text. `None` if that is no PEM.
 #[must_use]
 pub fn simulated(base: &str, roots: &str) -> Option<Vec<Contract>> {
-    let roots = Roots::from_pem(roots).ok()?;
+    let trust = Trust::from_pem(roots).ok()?;
     let base = base.trim_end_matches('/');
-    Some([&SIMULATOR, &NORDEA].map(|profile| Contract::simulated(profile, base, roots.clone())).into())
-}
-
-/// A bank's two addresses.
-#[derive(Debug, Clone)]
-pub struct Addresses {
-    /// `CorporateFileService`.
-    pub files: String,
-    /// `CertificateService`.
-    pub certificates: String,
-}
-
-impl From<Endpoints> for Addresses {
-    fn from(endpoints: Endpoints) -> Self {
-        Self { files: endpoints.files.to_owned(), certificates: endpoints.certificates.to_owned() }
-    }
+    let profiles = SERVED.into_iter().filter_map(profile);
+    Some(profiles.map(|profile| Contract::simulated(profile, base, trust.clone())).collect())
 }
 
 /// The banks of a deployment.
@@ -125,9 +115,15 @@ impl HttpBanks {
         found.ok_or_else(|| BankError::NotMade(format!("no contract with {}", bank.as_str())))
     }
 
-    fn channel<'a>(&self, bank: Bank, user_id: &'a str) -> Result<Channel<'a>, BankError> {
+    fn channel<'a>(&'a self, bank: Bank, user_id: &'a str) -> Result<Channel<'a>, BankError> {
         let contract = self.contract(bank)?;
-        Ok(Channel { profile: contract.profile, user_id, environment: contract.environment, software: SOFTWARE })
+        Ok(Channel {
+            profile: &contract.profile,
+            user_id,
+            environment: contract.environment,
+            software: SOFTWARE,
+            bank_certificate: None,
+        })
     }
 
     fn request_id(&self) -> String {
@@ -153,7 +149,7 @@ impl HttpBanks {
         let request = build(&channel, &stamp, &key).map_err(fault)?;
         let expected = request.expected.clone();
         let answer = self.post(contract, request, wait).await?;
-        read(&answer, &expected, &Judge::live(&contract.roots, self.clock.now(), SKEW)).map_err(fault)
+        read(&answer, &expected, &Judge::live(&contract.trust, self.clock.now(), SKEW)).map_err(fault)
     }
 
     async fn post(&self, contract: &Contract, request: Request, wait: Duration) -> Result<Bytes, BankError> {
@@ -163,7 +159,7 @@ impl HttpBanks {
         };
         let post = http::Request::post(address)
             .header(http::header::CONTENT_TYPE, "text/xml; charset=UTF-8")
-            .header("soapaction", "\"\"")
+            .header("soapaction", format!("\"{}\"", request.soap_action))
             .body(Full::new(Bytes::from(request.body)))
             .map_err(|error| BankError::NotMade(error.to_string()))?;
         tokio::time::timeout(wait, self.exchange(post)).await.map_err(|_| BankError::TimedOut)?
@@ -213,7 +209,7 @@ impl BankChannel for HttpBanks {
 
     fn knows_issuer(&self, bank: Bank, certificate: &[u8]) -> bool {
         let Ok(contract) = self.contract(bank) else { return false };
-        verify_chain(certificate, &[], &contract.roots, self.clock.now(), &Policy::STRICT).is_ok()
+        contract.trust.accept(certificate, self.clock.now(), &contract.profile.live_policy()).is_ok()
     }
 
     fn generate_key(&self, _bank: Bank) -> Result<Secret, BankError> {
@@ -231,7 +227,7 @@ impl BankChannel for HttpBanks {
         let request = channel.certificate(&stamp, enrolment.code.expose(), &pkcs10).map_err(fault)?;
         let expected = request.expected.clone();
         let bytes = self.post(contract, request, self.wait).await?;
-        let judge = Judge::live(&contract.roots, self.clock.now(), SKEW);
+        let judge = Judge::live(&contract.trust, self.clock.now(), SKEW);
         answer::certificate(&bytes, &expected, &judge, pkcs10.public_key()).map_err(fault)
     }
 
@@ -265,7 +261,7 @@ impl BankChannel for HttpBanks {
         file_type: &str,
         reference: &str,
     ) -> Result<Option<Vec<u8>>, BankError> {
-        let nothing = self.contract(user.bank)?.profile.empty_list_code;
+        let nothing = self.contract(user.bank)?.profile.empty_list_code.as_deref();
         let wanted = WantedFile { file_reference: reference, file_type, target_id: user.target_id };
         let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.file(stamp, key, &wanted);
         match self.ask(user, self.wait, build, answer::file).await {
@@ -320,10 +316,12 @@ fn fault(error: Error) -> BankError {
         // The bank's to name: no parameter of the caller's.
         Error::Field("TargetId") => BankError::NotMade("the bank has named no folder for this user".to_owned()),
         Error::Field(name) => BankError::Field(name),
-        Error::Key => BankError::NotMade(error.to_string()),
+        Error::Key | Error::NotOffered(_) | Error::NoBankCertificate => BankError::NotMade(error.to_string()),
         Error::Untrusted { .. } => BankError::Signature(error.to_string()),
-        Error::Unreadable(_) | Error::AnotherRequest(_) | Error::Fault { .. } | Error::Certificate(_) => {
-            BankError::Unreadable(error.to_string())
-        }
+        Error::Unreadable(_)
+        | Error::Decryption
+        | Error::AnotherRequest(_)
+        | Error::Fault { .. }
+        | Error::Certificate(_) => BankError::Unreadable(error.to_string()),
     }
 }

@@ -14,12 +14,10 @@ use std::time::Duration;
 
 use avain_adapters_aws::banks::{Contract, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
-use avain_bank_channel::Profile;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::{Profile, Trust, profile};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
-use avain_xml_security::certificate::Roots;
 
 use crate::Error;
 use crate::blobs::BlobFolder;
@@ -124,16 +122,16 @@ impl DataDirectory {
 
     /// The banks `simulator` and `nordea`, both played by a simulator at this base address (`http://127.0.0.1:PORT`).
     pub fn simulated_banks(&self, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
-        let contracts = [&SIMULATOR, &NORDEA].map(|profile| self.simulated(profile, base));
-        let contracts = contracts.into_iter().collect::<Result<Vec<_>, Error>>()?;
+        let profiles = ["simulator", "nordea"].into_iter().filter_map(profile);
+        let contracts = profiles.map(|profile| self.simulated(profile, base)).collect::<Result<Vec<_>, Error>>()?;
         Ok(HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait))
     }
 
-    fn simulated(&self, profile: &'static Profile, base: &str) -> Result<Contract, Error> {
-        let path = bank_root(&self.path, profile.bank);
+    fn simulated(&self, profile: &Arc<Profile>, base: &str) -> Result<Contract, Error> {
+        let path = bank_root(&self.path, &profile.bank);
         let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
-        Ok(Contract::simulated(profile, base, roots))
+        let trust = Trust::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
+        Ok(Contract::simulated(profile, base, trust))
     }
 }
 

@@ -262,8 +262,9 @@ pub struct CertificateService {
     pub certificate_form: Form,
     /// Whether the envelopes of answers are signed. Requests' never are.
     pub envelope_signed: bool,
-    /// Whether the bank tells its issuing certificates (getServiceCertificates).
-    pub service_certificates: bool,
+    /// Part of the common name of the issuing certificates that certify the bank's signers, where the bank tells its issuing
+    /// certificates (getServiceCertificates); the others certify customers.
+    pub service_certificates: Option<String>,
 }
 
 /// How a certificate or a request for one is written.

@@ -19,6 +19,7 @@ mod files;
 mod pki_factory;
 
 pub use files::{FileList, Status, Upload, WantedFile};
+pub(crate) use pki_factory::ELEMENTS;
 pub use pki_factory::{CertificateRequests, CrlReason, Revocation};
 
 /// How long a signed envelope is valid, as in the banks' own answers.
@@ -139,7 +140,11 @@ impl Channel<'_> {
     fn request_id<'s>(&self, stamp: &Stamp<'s>) -> Result<&'s str, Error> {
         let id = stamp.request_id;
         let is_name = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if is_name && (1..=self.profile.request_id_max).contains(&id.len()) { Ok(id) } else { Err(Error::Field("RequestId")) }
+        if is_name && (1..=self.profile.request_id_max).contains(&id.len()) {
+            Ok(id)
+        } else {
+            Err(Error::Field("RequestId"))
+        }
     }
 }
 

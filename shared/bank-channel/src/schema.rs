@@ -255,7 +255,10 @@ fn is_zone(text: &str) -> bool {
 /// Whether a text is a pattern in which 0 stands for any digit.
 fn is_like(text: &str, pattern: &str) -> bool {
     text.len() == pattern.len()
-        && text.bytes().zip(pattern.bytes()).all(|(is, like)| if like == b'0' { is.is_ascii_digit() } else { is == like })
+        && text
+            .bytes()
+            .zip(pattern.bytes())
+            .all(|(is, like)| if like == b'0' { is.is_ascii_digit() } else { is == like })
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ impl Channel<'_> {
     /// Asks for the bank's issuing certificates. Not signed.
     pub fn service_certificates(&self, stamp: &Stamp<'_>) -> Result<Request, Error> {
         let service = self.certificate_service()?;
-        if !service.service_certificates {
+        if service.service_certificates.is_none() {
             return Err(Error::NotOffered("getServiceCertificates"));
         }
         let document = self.cert_application_request(stamp, service, &CertificateWanted::default())?;

@@ -5,12 +5,12 @@ use avain_xml_security::{C14n, SigningKey, encryption, enveloped};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
 use super::{Channel, Environment, Request, Stamp, document, timestamp};
+use crate::Error;
 use crate::fault::PKI_FACTORY;
 use crate::operation::{SOAP, Service};
 use crate::pkcs10::CertificateRequest;
 use crate::profile::PkiFactory;
 use crate::xml::Writer;
-use crate::Error;
 
 /// The elements of requests and answers.
 pub(crate) const ELEMENTS: &str = "http://danskebank.dk/PKI/PKIFactoryService/elements";
@@ -125,12 +125,7 @@ impl Channel<'_> {
     }
 
     /// Asks how certificates stand; signed. Serial numbers are decimal, one to ten of them.
-    pub fn certificate_status(
-        &self,
-        stamp: &Stamp<'_>,
-        key: &SigningKey,
-        serials: &[&str],
-    ) -> Result<Request, Error> {
+    pub fn certificate_status(&self, stamp: &Stamp<'_>, key: &SigningKey, serials: &[&str]) -> Result<Request, Error> {
         let mut xml = self.element("CertificateStatusRequest", Some(SIGNED_ID));
         self.key_generator(&mut xml)?;
         self::serials(&mut xml, "elem:CertificateSerialNo", serials, 1)?;
