@@ -1,126 +1,397 @@
-//! What differs between banks, as data (brief 10).
+//! What differs between banks, as data: one TOML file for each in `profiles/` (bank-channel brief 10), and whatever an
+//! operator adds. A bank about which nothing public is known has no file here.
 
-use std::ops::RangeInclusive;
+use std::sync::{Arc, LazyLock};
 
-pub mod nordea;
+use avain_xml_security::encryption::Cipher;
+use avain_xml_security::policy::Hash;
+use avain_xml_security::{C14n, Policy, enveloped};
+use serde::Deserialize;
+use time::Date;
+
+use crate::request::Environment;
+
+mod shape;
+mod words;
+
+pub use shape::{Characters, Shape};
 
 /// One bank's ways.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Profile {
     /// The bank's key in the API.
-    pub bank: &'static str,
+    pub bank: String,
+    /// The bank's name for people.
+    pub name: String,
+    /// Whether the profile's facts are from public sources. An operator's own profile says `false` until it has been
+    /// tried with the bank.
+    pub verified: bool,
+    /// Why the bank takes no new customers on this channel, where that is so.
+    pub closed: Option<String>,
     /// `ReceiverId` of the request header.
-    pub receiver_id: &'static str,
-    /// Production addresses; none where the address is a matter of the deployment.
-    pub endpoints: Option<Endpoints>,
-    /// The root that the answers from there chain to, PEM; it changes rarely, and then here.
-    pub pinned_root: Option<&'static str>,
-    /// The bank's words for the status of a file.
-    pub status_words: StatusWords,
+    pub receiver_id: String,
     /// What goes into `TargetId`.
     pub target_id: TargetIdRule,
     /// The response code by which the bank says that a list is empty, besides 00 with an empty list.
-    pub empty_list_code: Option<&'static str>,
-    /// How a customer gets its first certificate.
+    pub empty_list_code: Option<String>,
+    /// Largest file before packing, bytes.
+    pub max_file_size: usize,
+    /// Whether the two layers of an answer may have different signers.
+    pub signers_may_differ: bool,
+    /// Longest `RequestId`, characters.
+    #[serde(default = "request_id_max")]
+    pub request_id_max: usize,
+    /// Addresses; none where they are a matter of the deployment.
+    #[serde(default)]
+    pub endpoints: Endpoints,
+    /// The bank's words for the status of a file.
+    pub status_words: StatusWords,
+    /// How requests are signed, and what is taken in answers.
+    pub signing: Signing,
+    /// Whether files are packed.
+    pub compression: Compression,
+    /// How application requests are encrypted; none where they are not.
+    pub encryption: Option<Encryption>,
+    /// Operations beyond list, download and upload.
+    pub offers: Offers,
+    /// How a customer gets a certificate.
     pub enrolment: Enrolment,
+    /// The certificate service that shares the common envelope.
+    pub certificate_service: Option<CertificateService>,
+    /// Danske Bank's certificate service, instead.
+    pub pki_factory: Option<PkiFactory>,
+}
+
+/// The addresses of a bank in each environment.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Endpoints {
+    /// For real money.
+    pub production: Option<Addresses>,
+    /// For tests.
+    pub test: Option<Addresses>,
 }
 
 /// The two addresses of a bank.
-#[derive(Debug, Clone, Copy)]
-pub struct Endpoints {
-    /// `CorporateFileService`.
-    pub files: &'static str,
-    /// `CertificateService`.
-    pub certificates: &'static str,
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Addresses {
+    /// File operations.
+    pub files: String,
+    /// Certificates.
+    pub certificates: String,
 }
 
 /// The bank's words for NEW, DLD and ALL.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StatusWords {
     /// Not yet downloaded.
-    pub new: &'static str,
+    pub new: String,
     /// Downloaded.
-    pub downloaded: &'static str,
+    pub downloaded: String,
     /// Both.
-    pub all: &'static str,
+    pub all: String,
 }
 
 /// Whether requests on files carry a `TargetId`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TargetIdRule {
     /// One of the customer's, as `GetUserInfo` lists them.
     Required,
     /// None, even where one is known.
     Omitted,
     /// Always this one.
-    Fixed(&'static str),
+    Fixed(String),
 }
 
-/// How a customer gets its first certificate.
-#[derive(Debug, Clone)]
+/// How requests are signed, and what is taken in answers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signing {
+    /// Hash of both layers of a request.
+    #[serde(deserialize_with = "words::hash")]
+    pub hash: Hash,
+    /// Canonicalisation of the application request's `SignedInfo`.
+    #[serde(deserialize_with = "words::c14n")]
+    pub signed_info: C14n,
+    /// The application request's transform after enveloped-signature; none means inclusive canonicalisation.
+    #[serde(default, deserialize_with = "words::optional_c14n")]
+    pub second_transform: Option<C14n>,
+    /// Hashes taken in answers that arrive.
+    #[serde(deserialize_with = "words::hashes")]
+    pub accepted: Vec<Hash>,
+    /// The last day of SHA-1 in answers, for judging saved ones; none where it is not known.
+    #[serde(default, deserialize_with = "words::optional_day")]
+    pub sha1_until: Option<Date>,
+}
+
+/// Whether files are packed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compression {
+    /// Which uploads are packed.
+    pub upload: Packed,
+    /// Whether downloads are asked for packed. What comes packed unasked is unpacked all the same.
+    pub download: bool,
+    /// `CompressionMethod`.
+    pub method: String,
+}
+
+/// Which uploads are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Packed {
+    /// None.
+    Never,
+    /// XML only.
+    Xml,
+    /// All.
+    Always,
+}
+
+/// How application requests are encrypted to the bank's certificate, and answers to the customer's.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Encryption {
+    /// Of requests.
+    #[serde(deserialize_with = "words::cipher")]
+    pub cipher: Cipher,
+    /// Taken in answers.
+    #[serde(deserialize_with = "words::ciphers")]
+    pub accepted: Vec<Cipher>,
+    /// `Recipient` of the encrypted key.
+    pub recipient: Option<String>,
+}
+
+/// Operations beyond list, download and upload.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offers {
+    /// `DeleteFile`.
+    pub delete: bool,
+    /// `GetUserInfo`.
+    pub user_info: bool,
+}
+
+/// How a customer gets a certificate.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Enrolment {
+    /// How the first request proves that the sender has the bank's code.
+    pub kind: Proof,
     /// WS user ids.
     pub user_id: Shape,
     /// Codes that the bank gives the customer for this.
     pub code: Shape,
-    /// How the request proves that the sender has the code.
-    pub proof: Proof,
-    /// Namespace of `CertApplicationRequest` and `CertApplicationResponse`.
-    pub namespace: &'static str,
-    /// The element Service of the request.
-    pub service: &'static str,
-    /// Subject of the PKCS#10 request, in this order; what is stated here is also required of the issued certificate.
-    pub subject: &'static [SubjectPart],
+    /// Subject of the PKCS#10 request, in this order.
+    pub subject: Vec<SubjectPart>,
+    /// Where the issued certificate names the user; none where it is not known to.
+    pub user_id_in: Option<NamePart>,
+    /// For how many months certificates are issued, where it is known.
+    pub validity_months: Option<u32>,
+    /// How many days before expiry the bank takes a renewal at the earliest; none where it is not known.
+    pub renewal_days: Option<u32>,
 }
 
-/// What a text may look like.
-#[derive(Debug, Clone)]
-pub struct Shape {
-    /// Length in characters.
-    pub length: RangeInclusive<usize>,
-    /// Characters allowed.
-    pub characters: Characters,
-}
-
-/// A set of ASCII characters.
-#[derive(Debug, Clone, Copy)]
-pub enum Characters {
-    /// 0 to 9.
-    Digits,
-    /// Letters and digits.
-    Alphanumeric,
-    /// Space to tilde.
-    Printable,
-    /// Exclamation mark to tilde.
-    PrintableWithoutSpace,
-}
-
-/// How a certificate request proves knowledge of the activation code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How the first request proves knowledge of the bank's code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Proof {
     /// HMAC-SHA1 over the DER of the PKCS#10 request, keyed with the code; the code itself is not sent.
     Hmac,
     /// The HMAC, and the code itself in `TransferKey`.
     HmacAndTransferKey,
+    /// The code in `TransferKey`.
+    TransferKey,
+    /// The code as PIN in a request that is encrypted to the bank.
+    PkiFactory,
 }
 
 /// One attribute of a certificate request's subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum SubjectPart {
     /// countryName.
-    Country(&'static str),
+    Country(String),
     /// commonName: the company's name as in the agreement with the bank.
     CompanyAsCommonName,
+    /// organizationName: the company's name.
+    CompanyAsOrganisation,
+    /// commonName: the WS user id.
+    UserIdAsCommonName,
     /// serialNumber (2.5.4.5): the WS user id.
     UserIdAsSerialNumber,
+    /// surname (2.5.4.4): the WS user id.
+    UserIdAsSurname,
 }
 
-const PROFILES: [&Profile; 2] = [&nordea::NORDEA, &nordea::SIMULATOR];
+/// An attribute of an issued certificate's subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamePart {
+    /// commonName.
+    CommonName,
+    /// serialNumber (2.5.4.5).
+    SerialNumber,
+    /// surname (2.5.4.4).
+    Surname,
+}
 
-/// The profile of a bank by its key; none for banks that are not served.
+/// The certificate service that shares the common envelope: getCertificate with a `CertApplicationRequest`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateService {
+    /// Namespace of the operations and their headers.
+    pub operations: String,
+    /// Namespace of `CertApplicationRequest` and `CertApplicationResponse`.
+    pub documents: String,
+    /// The element Command of the first request; none is sent where there is none.
+    pub command: Option<String>,
+    /// The same of a renewal.
+    pub renewal_command: Option<String>,
+    /// The element Compression; none is sent where there is none.
+    pub compression: Option<bool>,
+    /// The element Service.
+    pub service: String,
+    /// What the element Content is base64 of.
+    pub request_form: Form,
+    /// What an issued certificate is base64 of.
+    pub certificate_form: Form,
+    /// Whether the envelopes of answers are signed. Requests' never are.
+    pub envelope_signed: bool,
+    /// Part of the common name of the issuing certificates that certify the bank's signers, where the bank tells its issuing
+    /// certificates (getServiceCertificates); the others certify customers.
+    pub service_certificates: Option<String>,
+}
+
+/// How a certificate or a request for one is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// DER.
+    Der,
+    /// PEM.
+    Pem,
+}
+
+/// Danske Bank's certificate service (bank-channel brief 5.2).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PkiFactory {
+    /// Decimal serial number of the bank's root.
+    pub root_serial_number: String,
+    /// `KeyGeneratorType`.
+    pub key_generator: String,
+    /// The words for the environments.
+    pub environments: EnvironmentWords,
+}
+
+/// The words of PKI Factory for the environments.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentWords {
+    /// For real money.
+    pub production: String,
+    /// For tests.
+    pub test: String,
+}
+
+/// The files, as they are in `profiles/`.
+const FILES: [&str; 9] = [
+    include_str!("../profiles/aktia.toml"),
+    include_str!("../profiles/danskebank.toml"),
+    include_str!("../profiles/nordea.toml"),
+    include_str!("../profiles/omasp.toml"),
+    include_str!("../profiles/osuuspankki.toml"),
+    include_str!("../profiles/pop.toml"),
+    include_str!("../profiles/shb.toml"),
+    include_str!("../profiles/simulator.toml"),
+    include_str!("../profiles/sp.toml"),
+];
+
+// A test reads every file, so none is left out.
+static PROFILES: LazyLock<Vec<Arc<Profile>>> =
+    LazyLock::new(|| FILES.iter().filter_map(|text| Profile::from_toml(text).ok().map(Arc::new)).collect());
+
+/// The profile of a bank by its key; none for banks that have no file here.
 #[must_use]
-pub fn profile(bank: &str) -> Option<&'static Profile> {
-    PROFILES.into_iter().find(|profile| profile.bank == bank)
+pub fn profile(bank: &str) -> Option<&'static Arc<Profile>> {
+    PROFILES.iter().find(|profile| profile.bank == bank)
+}
+
+/// All profiles that have a file here, by their keys' order.
+#[must_use]
+pub fn profiles() -> &'static [Arc<Profile>] {
+    &PROFILES
+}
+
+/// Why a profile's text is not used: for the operator who wrote it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the bank profile cannot be used: {0}")]
+pub struct BadProfile(String);
+
+impl Profile {
+    /// From the TOML text of a file like those in `profiles/`.
+    ///
+    /// # Errors
+    /// The first field that is missing, unknown, or at odds with another.
+    pub fn from_toml(text: &str) -> Result<Self, BadProfile> {
+        let profile: Self = toml::from_str(text).map_err(|error| BadProfile(error.to_string()))?;
+        profile.check().map_err(|why| BadProfile(why.to_owned()))?;
+        Ok(profile)
+    }
+
+    /// What answers that arrive must be signed with.
+    #[must_use]
+    pub fn live_policy(&self) -> Policy {
+        if self.signing.accepted.contains(&Hash::Sha1) {
+            Policy { hashes: Policy::LEGACY.hashes, ..Policy::STRICT }
+        } else {
+            Policy::STRICT
+        }
+    }
+
+    /// What saved answers of this day must be signed with.
+    #[must_use]
+    pub fn saved_policy(&self, day: Date) -> Policy {
+        if self.signing.sha1_until.is_some_and(|last| day > last) { Policy::STRICT } else { Policy::LEGACY }
+    }
+
+    /// The addresses in an environment, where they are known.
+    #[must_use]
+    pub fn addresses(&self, environment: Environment) -> Option<&Addresses> {
+        match environment {
+            Environment::Production => self.endpoints.production.as_ref(),
+            Environment::Test => self.endpoints.test.as_ref(),
+        }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let by_factory = self.enrolment.kind == Proof::PkiFactory;
+        if by_factory != self.pki_factory.is_some() || by_factory == self.certificate_service.is_some() {
+            return Err("enrolment.kind pki-factory goes with [pki_factory], every other with [certificate_service]");
+        }
+        if by_factory && self.encryption.is_none() {
+            return Err("enrolment.kind pki-factory needs [encryption]");
+        }
+        if self.signing.accepted.is_empty() {
+            return Err("signing.accepted is empty");
+        }
+        if self.request_id_max == 0 || self.request_id_max > request_id_max() {
+            return Err("request_id_max is not 1 to 35");
+        }
+        Ok(())
+    }
+}
+
+impl Signing {
+    /// How an application request's signature is written.
+    pub(crate) fn form(&self) -> enveloped::Form {
+        enveloped::Form { hash: self.hash, signed_info: self.signed_info, second_transform: self.second_transform }
+    }
 }
 
 impl StatusWords {
@@ -135,16 +406,7 @@ impl StatusWords {
     }
 }
 
-impl Shape {
-    /// Whether a text has this shape.
-    #[must_use]
-    pub fn fits(&self, text: &str) -> bool {
-        self.length.contains(&text.len())
-            && text.bytes().all(|byte| match self.characters {
-                Characters::Digits => byte.is_ascii_digit(),
-                Characters::Alphanumeric => byte.is_ascii_alphanumeric(),
-                Characters::Printable => byte == b' ' || byte.is_ascii_graphic(),
-                Characters::PrintableWithoutSpace => byte.is_ascii_graphic(),
-            })
-    }
+/// FKL's longest `RequestId`.
+fn request_id_max() -> usize {
+    35
 }

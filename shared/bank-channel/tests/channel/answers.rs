@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{DnType, SerialNumber};
 use time::Duration;
 
-use crate::bank::{Answer, Bank, CHANNEL, NOW, expected, issue, parameters};
+use crate::bank::{Answer, Bank, NOW, channel, expected, issue, parameters};
 
 const FILE: &str = "<FileDescriptors><FileDescriptor><FileReference>F1</FileReference><TargetId>A1</TargetId>\
     <ServiceId>S1</ServiceId><FileType>TITO</FileType><FileTimestamp>2027-01-15T00:00:00.0Z</FileTimestamp>\
@@ -79,9 +79,9 @@ fn content_is_decoded_and_unpacked_with_a_cap() {
     let unreadable = |rest: &str, why: &str| assert_eq!(file(rest), Err(Error::Unreadable(why.into())));
     unreadable(&compressed("GZIP", &packed[..packed.len() / 4 * 3 / 4 * 4]), "the compressed content is broken");
     let bomb = BASE64.encode(gzip(&vec![0; 50 * 1024 * 1024 + 1]));
-    unreadable(&compressed("GZIP", &bomb), "the content is larger than 50 MiB");
+    unreadable(&compressed("GZIP", &bomb), "the content is larger than the bank's largest file");
     unreadable("<Encrypted>true</Encrypted><Content>AAAA</Content>", "the content is encrypted");
-    unreadable("<Compressed>maybe</Compressed><Content>AAAA</Content>", "a flag is neither true nor false");
+    unreadable("<Compressed>maybe</Compressed><Content>AAAA</Content>", "Compressed is not as the schema has it");
     unreadable("<Content>A</Content>", "base64 is broken");
     unreadable("", "no Content");
 }
@@ -169,7 +169,7 @@ fn an_answer_is_valid_for_its_own_time_only() {
             panic!("{bad}")
         };
     }
-    let later = Judge::live(&bank.roots, NOW + Duration::days(800), Duration::minutes(1));
+    let later = Judge::live(&bank.trust, NOW + Duration::days(800), Duration::minutes(1));
     let answer = Answer { created: NOW + Duration::days(800), ..Answer::default() }.signed(&bank);
     assert!(matches!(
         answer::file_list(&answer, &expected(), &later),
@@ -213,7 +213,7 @@ fn a_fault_is_neither_success_nor_refusal() {
          <faultcode>s:Server</faultcode><faultstring>Invalid\n sender</faultstring><detail>\
          <f:FileServiceFaultElement xmlns:f=\"http://bxd.fi/CorporateFileService\"><category>C</category>\
          <code>601</code></f:FileServiceFaultElement></detail></s:Fault></s:Body></s:Envelope>";
-    let fault = Error::Fault { unverified: "s:Server: Invalid  sender: C: 601".into() };
+    let fault = Error::Fault { code: Some("601".into()), unverified: "s:Server: Invalid  sender: C: 601".into() };
     assert_eq!(answer::upload(envelope.as_bytes(), &expected(), &bank.judge()), Err(fault.clone()));
     let signed = soap::sign(envelope, &bank.signer, Hash::Sha256, "A-1", NOW, Duration::minutes(5)).unwrap();
     assert_eq!(answer::upload(signed.as_bytes(), &expected(), &bank.judge()), Err(fault));
@@ -231,12 +231,14 @@ fn what_is_no_answer_is_unreadable() {
 #[test]
 fn a_descriptor_outside_the_schema_spoils_the_list() {
     let bank = Bank::new("Bank");
-    for (field, why) in [("F1", "no FileReference"), ("TITO", "no FileType")] {
+    for (field, why) in
+        [("F1", "FileReference is not as the schema has it"), ("TITO", "FileType is not as the schema has it")]
+    {
         let answer = bank.answer("downloadFileList", "00", &FILE.replace(field, ""));
         assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), Err(Error::Unreadable(why.into())));
     }
     let answer = bank.answer("downloadFileList", "00", &FILE.replace("F1", &"F".repeat(33)));
-    let too_long = Error::Unreadable("FileReference is too long".into());
+    let too_long = Error::Unreadable("FileReference is not as the schema has it".into());
     assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), Err(too_long));
 }
 
@@ -244,7 +246,7 @@ fn a_descriptor_outside_the_schema_spoils_the_list() {
 fn the_issued_certificate_is_the_one_asked_for() {
     let bank = Bank::new("Bank");
     let key = PrivateKey::generate().unwrap();
-    let request = CertificateRequest::new(&CHANNEL, &key, "Fixture Oy").unwrap();
+    let request = CertificateRequest::new(&channel("nordea"), &key, "Fixture Oy").unwrap();
     let read = |certificates: &[Vec<u8>]| {
         let entry =
             |der| format!("<Certificate><Name/><Certificate>{}</Certificate></Certificate>", BASE64.encode(der));

@@ -1,9 +1,7 @@
 //! A bank and a customer made for these tests, and answers written by hand.
 
 use avain_bank_channel::pkcs10::PrivateKey;
-use avain_bank_channel::profile::nordea::NORDEA;
-use avain_bank_channel::{Channel, Environment, Expected, Judge, Stamp};
-use avain_xml_security::certificate::Roots;
+use avain_bank_channel::{Channel, Environment, Expected, Judge, Stamp, Trust, profile};
 use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
@@ -12,13 +10,22 @@ use time::{Duration, OffsetDateTime};
 
 pub(crate) const NOW: OffsetDateTime = datetime!(2027-01-15 10:00:30 UTC);
 pub(crate) const STAMP: Stamp<'static> = Stamp { request_id: "R-1", at: NOW };
-pub(crate) const CHANNEL: Channel<'static> =
-    Channel { profile: &NORDEA, user_id: "11111111", environment: Environment::Production, software: "Avain 0.1.0" };
+
+/// The customer's channel to a bank.
+pub(crate) fn channel(bank: &str) -> Channel<'static> {
+    Channel {
+        profile: profile(bank).unwrap(),
+        user_id: "11111111",
+        environment: Environment::Production,
+        software: "Avain 0.1.0",
+        bank_certificate: None,
+    }
+}
 
 /// A CA with one signer under it.
 pub(crate) struct Bank {
     pub(crate) issuer: Issuer<'static, KeyPair>,
-    pub(crate) roots: Roots,
+    pub(crate) trust: Trust,
     pub(crate) signer: SigningKey,
     /// The signer's private key, PKCS#8.
     pub(crate) signer_key: PrivateKey,
@@ -29,16 +36,16 @@ impl Bank {
         let key = KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap();
         let mut ca = parameters(name);
         ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = ca.self_signed(&key).unwrap().der().to_vec();
+        let pem = ca.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(ca, key);
         let signer_key = PrivateKey::generate().unwrap();
         let signer = issue(&issuer, signer_key.pkcs8(), &parameters("File Transfer"));
         let signer = SigningKey::new(signer_key.pkcs8(), &signer).unwrap();
-        Self { issuer, roots: Roots::from_der([root]).unwrap(), signer, signer_key }
+        Self { issuer, trust: Trust::from_pem(&pem).unwrap(), signer, signer_key }
     }
 
     pub(crate) fn judge(&self) -> Judge<'_> {
-        Judge::live(&self.roots, NOW, Duration::minutes(1))
+        Judge::live(&self.trust, NOW, Duration::minutes(1))
     }
 
     /// An answer to R-1 whose application response has this code and this rest.
@@ -119,7 +126,7 @@ impl Answer<'_> {
 
 pub(crate) fn expected() -> Expected {
     Expected {
-        profile: &NORDEA,
+        profile: std::sync::Arc::clone(profile("nordea").unwrap()),
         sender_id: "11111111".into(),
         request_id: "R-1".into(),
         customer_id: "11111111".into(),

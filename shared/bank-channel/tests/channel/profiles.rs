@@ -1,18 +1,18 @@
 //! Profiles as data.
 
-use avain_bank_channel::profile;
+use avain_bank_channel::{Environment, profile};
 
 #[test]
 fn the_banks_served_are_known_by_their_keys() {
     assert_eq!(profile("nordea").unwrap().receiver_id, "NDEAFIHH");
-    assert!(profile("simulator").unwrap().endpoints.is_none());
-    assert!(profile("osuuspankki").is_none() && profile("").is_none());
+    assert!(profile("simulator").unwrap().endpoints.production.is_none());
+    assert!(profile("spankki").is_none() && profile("").is_none());
 }
 
 #[test]
 fn live_addresses_of_nordea_are_the_sha_256_ones() {
-    let endpoints = profile("nordea").unwrap().endpoints.unwrap();
-    for address in [endpoints.files, endpoints.certificates] {
+    let addresses = profile("nordea").unwrap().addresses(Environment::Production).unwrap();
+    for address in [&addresses.files, &addresses.certificates] {
         assert!(address.starts_with("https://filetransfer.nordea.com/services/") && address.ends_with("/sha2"));
     }
 }
@@ -20,7 +20,7 @@ fn live_addresses_of_nordea_are_the_sha_256_ones() {
 #[test]
 fn status_words_go_both_ways() {
     let words = &profile("nordea").unwrap().status_words;
-    assert_eq!((words.new, words.downloaded, words.all), ("NEW", "DOWNLOADED", "ALL"));
+    assert_eq!((words.new.as_str(), words.downloaded.as_str(), words.all.as_str()), ("NEW", "DOWNLOADED", "ALL"));
     for (word, common) in [("NEW", "NEW"), ("DOWNLOADED", "DLD"), ("DLD", "DLD"), ("WFP", "WFP")] {
         assert_eq!(words.common(word), common);
     }
