@@ -5,37 +5,10 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
+use crate::BankKey;
+
 /// Gives the current time. The simulator reads no clock of its own.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
-
-/// The two banks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum BankKey {
-    /// Any user id and any activation code of the right shape enrols (isecure brief 2.9).
-    Simulator,
-    /// One contract: user id 11111111, activation code 1234567890, `TargetId` 11111111A1.
-    Nordea,
-}
-
-impl BankKey {
-    /// Both banks.
-    pub const ALL: [Self; 2] = [Self::Simulator, Self::Nordea];
-
-    /// The name in addresses and folder names.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Simulator => "simulator",
-            Self::Nordea => "nordea",
-        }
-    }
-
-    /// The bank with this name, if there is one.
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|bank| bank.as_str() == name)
-    }
-}
 
 /// The one value of the Environment element that both banks accept; the other is refused with 29 "Environment mismatch".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
