@@ -1,6 +1,6 @@
 //! Building requests: the signed `ApplicationRequest` in base64 inside the signed envelope (brief 2.1 to 2.4).
 
-use avain_xml_security::{SigningKey, enveloped, soap};
+use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use time::format_description::well_known::Rfc3339;
@@ -200,7 +200,7 @@ impl Channel<'_> {
         key: &SigningKey,
     ) -> Result<Request, Error> {
         let document = self.application_request(operation, stamp, wanted)?;
-        let document = enveloped::sign(&document, key).map_err(|_| Error::Key)?;
+        let document = enveloped::sign(&document, key, &enveloped::Form::INCLUSIVE).map_err(|_| Error::Key)?;
         self.request(operation, stamp, &document, Some(key))
     }
 
@@ -266,7 +266,8 @@ impl Channel<'_> {
     ) -> Result<Request, Error> {
         let envelope = self.envelope(operation, stamp, document)?;
         let envelope = match key {
-            Some(key) => soap::sign(&envelope, key, stamp.request_id, stamp.at, LIFETIME).map_err(|_| Error::Key)?,
+            Some(key) => soap::sign(&envelope, key, Hash::Sha256, stamp.request_id, stamp.at, LIFETIME)
+                .map_err(|_| Error::Key)?,
             None => envelope,
         };
         let expected = Expected {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use avain_xml_security::{enveloped, soap};
+use avain_xml_security::{Hash, enveloped, soap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use time::format_description::well_known::Rfc3339;
@@ -81,7 +81,8 @@ impl Answer {
     ) -> Result<String, Error> {
         let key = impostor.unwrap_or(authority).signer();
         let sign_failed = |error: avain_xml_security::Error| Error::Keys(error.to_string());
-        let mut application = enveloped::sign(&self.application(now), key).map_err(sign_failed)?;
+        let mut application =
+            enveloped::sign(&self.application(now), key, &enveloped::Form::INCLUSIVE).map_err(sign_failed)?;
         if matches!(fault, Some(Fault::BrokenInnerSignature)) {
             application = with_other_year(&application);
         }
@@ -90,7 +91,7 @@ impl Answer {
             Some(Fault::StaleTimestamp) => now - Duration::days(1),
             _ => now,
         };
-        let signed = soap::sign(&envelope, key, id, created, LIFETIME).map_err(sign_failed)?;
+        let signed = soap::sign(&envelope, key, Hash::Sha256, id, created, LIFETIME).map_err(sign_failed)?;
         Ok(match fault {
             Some(Fault::BrokenOuterSignature) => {
                 let body = signed.find(":Body").unwrap_or_default();

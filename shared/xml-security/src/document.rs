@@ -6,7 +6,8 @@ use uppsala::{NodeId, NodeKind};
 
 use crate::Error;
 
-const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
+/// Namespace of the prefix `xml`: `xml:id`.
+pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// WS-Security utility namespace: `wsu:Id`, `wsu:Timestamp`.
 pub(crate) const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
@@ -156,11 +157,18 @@ impl<'d> Element<'d> {
             .map(move |node| Self { dom, node })
     }
 
-    /// What a prefix means here, if anything.
-    pub(crate) fn namespace_of_prefix(&self, prefix: &str) -> Option<&'d str> {
+    /// The element and the elements around it, from the inside out.
+    pub(crate) fn with_ancestors(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
         let dom = self.dom;
         std::iter::successors(Some(self.node), |&node| dom.parent(node))
-            .flat_map(|node| Self { dom, node }.declarations())
+            .filter(|&node| dom.element(node).is_some())
+            .map(move |node| Self { dom, node })
+    }
+
+    /// What a prefix means here, if anything.
+    pub(crate) fn namespace_of_prefix(&self, prefix: &str) -> Option<&'d str> {
+        self.with_ancestors()
+            .flat_map(|element| element.declarations())
             .find_map(|(declared, namespace)| (declared == prefix).then_some(namespace))
     }
 

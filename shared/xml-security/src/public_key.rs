@@ -5,7 +5,7 @@ use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Reader, SliceReader};
 
-use crate::{Error, Policy, policy::Hash};
+use crate::{Distrust, Error, Policy, policy::Hash};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
@@ -13,13 +13,14 @@ const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) struct PublicKey {
     /// `RSAPublicKey` (RFC 8017 A.1.1), DER.
     pub(crate) pkcs1: Vec<u8>,
-    modulus_bits: usize,
+    pub(crate) modulus_bits: usize,
 }
 
 impl PublicKey {
     /// The subject's key of a DER certificate.
     pub(crate) fn of_certificate(certificate: &[u8]) -> Result<Self, Error> {
-        let certificate = Certificate::from_der(certificate).map_err(|_| Error::Certificate("not readable".into()))?;
+        let certificate =
+            Certificate::from_der(certificate).map_err(|_| Error::Certificate(Distrust::Other("not readable")))?;
         Self::of(&certificate)
     }
 
@@ -30,7 +31,8 @@ impl PublicKey {
             .filter(|_| info.algorithm.oid == RSA_ENCRYPTION)
             .and_then(|key| key.as_bytes())
             .ok_or_else(|| Error::NotAllowed("a key that is not RSA".into()))?;
-        let modulus_bits = modulus_bits(pkcs1).map_err(|_| Error::Certificate("its key is not readable".into()))?;
+        let modulus_bits =
+            modulus_bits(pkcs1).map_err(|_| Error::Certificate(Distrust::Other("its key is not readable")))?;
         Ok(Self { pkcs1: pkcs1.to_vec(), modulus_bits })
     }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use avain_test_support::xmlsec;
-use avain_xml_security::{Error, Policy, SigningKey, soap};
+use avain_xml_security::{Error, Hash, Policy, SigningKey, soap};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{ENVELOPE, NOW, Pki, parse, part, replaced};
 use time::{Duration, OffsetDateTime};
@@ -161,7 +161,7 @@ fn changed_content_is_refused() {
 #[test]
 fn a_signature_by_another_key_is_refused() {
     let other = Pki::new();
-    let signed = soap::sign(ENVELOPE, &other.key(), "1", NOW, Duration::minutes(5)).unwrap();
+    let signed = soap::sign(ENVELOPE, &other.key(), Hash::Sha256, "1", NOW, Duration::minutes(5)).unwrap();
     let disguised = replaced(&signed, &STANDARD.encode(&other.leaf), &STANDARD.encode(&Pki::shared().leaf));
     assert_eq!(verify(&disguised), Err(Error::SignatureValue));
     assert_eq!(SigningKey::new(&other.private_key, &Pki::shared().leaf).err(), Some(Error::Key));
@@ -261,7 +261,8 @@ fn a_comment_in_text_does_not_shorten_what_is_read() {
 
 #[test]
 fn what_cannot_be_signed_safely_is_refused() {
-    let sign = |envelope: &str, id: &str| soap::sign(envelope, &Pki::shared().key(), id, NOW, Duration::MINUTE);
+    let sign =
+        |envelope: &str, id: &str| soap::sign(envelope, &Pki::shared().key(), Hash::Sha256, id, NOW, Duration::MINUTE);
     assert!(matches!(sign(&signed(), "2"), Err(Error::Malformed(_))), "signed already");
     for id in ["", "a b", "a\"", "ä", "<"] {
         assert!(matches!(sign(ENVELOPE, id), Err(Error::Malformed(_))), "{id}");

@@ -5,7 +5,7 @@
 mod common;
 
 use avain_test_support::xmlsec;
-use avain_xml_security::{Document, Error, Policy, enveloped, soap};
+use avain_xml_security::{Document, Error, Hash, Policy, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{NOW, Pki, parse, replaced};
 use proptest::prelude::*;
@@ -36,10 +36,10 @@ fn xmlsec1_verifies_what_is_signed_here() {
     let envelope = replaced(&envelope, "<mod:SenderId>", &format!("{CONTENT}<mod:SenderId>"));
     let signed = [
         pki.signed_request(),
-        enveloped::sign(&tricky, &pki.key()).unwrap(),
-        enveloped::sign(empty, &pki.key()).unwrap(),
+        enveloped::sign(&tricky, &pki.key(), &enveloped::Form::INCLUSIVE).unwrap(),
+        enveloped::sign(empty, &pki.key(), &enveloped::Form::INCLUSIVE).unwrap(),
         pki.signed_envelope(),
-        soap::sign(&envelope, &pki.key(), "a-1", NOW, Duration::minutes(1)).unwrap(),
+        soap::sign(&envelope, &pki.key(), Hash::Sha256, "a-1", NOW, Duration::minutes(1)).unwrap(),
     ];
     for (index, signed) in signed.iter().enumerate() {
         let Some(verified) = xmlsec::verify(signed, &pki.leaf) else { return };

@@ -6,7 +6,7 @@ use avain_bank_channel::answer::{self, Direction};
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::{Error, Judge, Layer};
 use avain_test_support::xmlsec;
-use avain_xml_security::{Error as Reason, enveloped, soap};
+use avain_xml_security::{Error as Reason, Hash, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{DnType, SerialNumber};
 use time::Duration;
@@ -123,7 +123,7 @@ fn an_answer_to_another_request_is_not_used() {
     assert_eq!(read(Answer { customer_id: "2", ..Answer::default() }), other("CustomerId"));
     assert_eq!(read(Answer { operation: "uploadFile", ..Answer::default() }), other("the operation"));
     let response = "<ApplicationResponse xmlns=\"http://example.com/\"/>";
-    let response = enveloped::sign(response, &bank.signer).unwrap();
+    let response = enveloped::sign(response, &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
     let answer = Answer::default().wrapped(&bank, &response);
     assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), other("the kind of response"));
 }
@@ -149,7 +149,8 @@ fn another_banks_signature_is_not_trusted_in_either_layer() {
         other => panic!("{other:?}"),
     };
     assert_eq!(distrusted(&Answer::default().signed(&other)), Layer::Envelope);
-    let response = enveloped::sign(&Answer::default().application(), &other.signer).unwrap();
+    let response =
+        enveloped::sign(&Answer::default().application(), &other.signer, &enveloped::Form::INCLUSIVE).unwrap();
     assert_eq!(distrusted(&Answer::default().wrapped(&bank, &response)), Layer::Application);
 }
 
@@ -194,7 +195,8 @@ fn an_answer_without_a_signed_time_is_not_used() {
          </wsse:SecurityTokenReference></KeyInfo></Signature></wsse:Security></s:Header>\
          <s:Body xmlns:wsu=\"{WSU}\" wsu:Id=\"B\">"
     );
-    let application = enveloped::sign(&Answer::default().application(), &bank.signer).unwrap();
+    let application =
+        enveloped::sign(&Answer::default().application(), &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
     let template = Answer::default().envelope(&application).replace("<s:Header/><s:Body>", &security);
     let Some(signed) = xmlsec::sign(&template, bank.signer_key.pkcs8()) else { return };
     let reason = Reason::NotSigned("there is no Timestamp");
@@ -213,7 +215,7 @@ fn a_fault_is_neither_success_nor_refusal() {
          <code>601</code></f:FileServiceFaultElement></detail></s:Fault></s:Body></s:Envelope>";
     let fault = Error::Fault { unverified: "s:Server: Invalid  sender: C: 601".into() };
     assert_eq!(answer::upload(envelope.as_bytes(), &expected(), &bank.judge()), Err(fault.clone()));
-    let signed = soap::sign(envelope, &bank.signer, "A-1", NOW, Duration::minutes(5)).unwrap();
+    let signed = soap::sign(envelope, &bank.signer, Hash::Sha256, "A-1", NOW, Duration::minutes(5)).unwrap();
     assert_eq!(answer::upload(signed.as_bytes(), &expected(), &bank.judge()), Err(fault));
 }
 
@@ -253,7 +255,7 @@ fn the_issued_certificate_is_the_one_asked_for() {
             .application()
             .replace("http://bxd.fi/xmldata/", "http://filetransfer.nordea.com/xmldata/")
             .replace("ApplicationResponse", "CertApplicationResponse");
-        let application = enveloped::sign(&application, &bank.signer).unwrap();
+        let application = enveloped::sign(&application, &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
         answer::certificate(&answer.wrapped(&bank, &application), &expected(), &bank.judge(), request.public_key())
     };
     let issued = |user_id: &str, key: &PrivateKey, days: i64| {

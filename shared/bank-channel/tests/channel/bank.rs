@@ -4,7 +4,7 @@ use avain_bank_channel::pkcs10::PrivateKey;
 use avain_bank_channel::profile::nordea::NORDEA;
 use avain_bank_channel::{Channel, Environment, Expected, Judge, Stamp};
 use avain_xml_security::certificate::Roots;
-use avain_xml_security::{SigningKey, enveloped, soap};
+use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, PKCS_RSA_SHA256};
 use time::macros::datetime;
@@ -87,12 +87,14 @@ impl Answer<'_> {
     }
 
     pub(crate) fn signed(&self, bank: &Bank) -> Vec<u8> {
-        self.wrapped(bank, &enveloped::sign(&self.application(), &bank.signer).unwrap())
+        self.wrapped(bank, &enveloped::sign(&self.application(), &bank.signer, &enveloped::Form::INCLUSIVE).unwrap())
     }
 
     pub(crate) fn wrapped(&self, bank: &Bank, application: &str) -> Vec<u8> {
         let envelope = self.envelope(application);
-        soap::sign(&envelope, &bank.signer, "A-1", self.created, Duration::minutes(5)).unwrap().into_bytes()
+        soap::sign(&envelope, &bank.signer, Hash::Sha256, "A-1", self.created, Duration::minutes(5))
+            .unwrap()
+            .into_bytes()
     }
 
     pub(crate) fn envelope(&self, application: &str) -> String {

@@ -1,7 +1,7 @@
 //! What is refused before anything is done: form, signatures, replay.
 
 use avain_bank_simulator::{BankKey, Operation};
-use avain_xml_security::{enveloped, soap};
+use avain_xml_security::{Hash, enveloped, soap};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use time::Duration;
@@ -73,7 +73,7 @@ async fn the_application_request_is_read_strictly() {
             .application()
             .replace("</Status>", "</Status><Status>NEW</Status>"),
     ] {
-        let signed = enveloped::sign(&application, &customer.key).unwrap();
+        let signed = enveloped::sign(&application, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
         send(&world, &customer, &signed).await.is("12", "Schema validation failed.");
     }
     send(&world, &customer, "<!DOCTYPE a><a/>").await.is("12", "Schema validation failed.");
@@ -88,7 +88,7 @@ async fn the_content_must_be_signed_by_the_same_certificate() {
     let unsigned = Call::list("NEW").with("CustomerId", "kauppa").with("TargetId", "kauppaA1").application();
     send(&world, &customer, &unsigned).await.is("18", "Content digital signature not valid.");
     let other = Customer::enrol(&world, BANK, "kauppa", "Toinen Oy").await;
-    let signed = enveloped::sign(&unsigned, &other.key).unwrap();
+    let signed = enveloped::sign(&unsigned, &other.key, &enveloped::Form::INCLUSIVE).unwrap();
     send(&world, &customer, &signed).await.is("19", "Content certificate not valid.");
 }
 
@@ -144,7 +144,8 @@ async fn the_envelope_is_read_strictly() {
         let unsigned = Call { request_id: fresh_id(), ..call.clone() }.unsigned_envelope("kauppa", "<a/>");
         let changed = unsigned.replace(from, to);
         assert_ne!(changed, unsigned);
-        let signed = soap::sign(&changed, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
+        let signed =
+            soap::sign(&changed, &customer.key, Hash::Sha256, "id", world.now(), Duration::minutes(5)).unwrap();
         world.files(BANK, &signed).await.is("12", "Schema validation failed.");
     }
     // Not signed at all.
@@ -197,6 +198,6 @@ async fn only_text_xml_is_taken_by_post_at_the_right_address() {
 
 async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
     let envelope = Call::list("NEW").unsigned_envelope(&customer.user_id, application);
-    let signed = soap::sign(&envelope, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
+    let signed = soap::sign(&envelope, &customer.key, Hash::Sha256, "id", world.now(), Duration::minutes(5)).unwrap();
     world.files(BANK, &signed).await
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use avain_bank_simulator::BankKey;
-use avain_xml_security::{SigningKey, enveloped, soap};
+use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,7 +73,7 @@ impl Enrolment {
 
     /// Signed by the certificate in force, as a renewal is.
     pub(crate) fn envelope_signed(&self, key: &SigningKey) -> String {
-        self.wrap(&enveloped::sign(&self.application(), key).unwrap())
+        self.wrap(&enveloped::sign(&self.application(), key, &enveloped::Form::INCLUSIVE).unwrap())
     }
 
     fn application(&self) -> String {
@@ -239,13 +239,13 @@ impl Call {
             }
         }
         let application = call.application();
-        let mut application = enveloped::sign(&application, &customer.key).unwrap();
+        let mut application = enveloped::sign(&application, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
         if self.tamper {
             application = application.replace("tests 1", "tests 2");
         }
         let sender = self.sender_id.as_deref().unwrap_or(&customer.user_id);
         let envelope = self.unsigned_envelope(sender, &application);
-        soap::sign(&envelope, &customer.key, &self.request_id, world.now(), Duration::minutes(5)).unwrap()
+        soap::sign(&envelope, &customer.key, Hash::Sha256, &self.request_id, world.now(), Duration::minutes(5)).unwrap()
     }
 
     pub(crate) fn application(&self) -> String {

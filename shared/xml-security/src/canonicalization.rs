@@ -1,0 +1,119 @@
+//! Canonical XML as signatures name it, and digests of it that are taken without keeping it.
+
+use aws_lc_rs::digest::{self, Digest};
+use bergshamra_c14n::{C14nMode, C14nSink, canonicalize_doc, canonicalize_doc_to};
+use bergshamra_xml::NodeSet;
+
+use crate::{Element, Error, policy::Hash};
+
+/// Namespace of `InclusiveNamespaces`, the parameter of exclusive canonicalisation.
+const EXCLUSIVE: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+
+/// A canonicalisation, as signatures name it. Canonical XML 1.1 is not among them: no bank uses it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum C14n {
+    /// Canonical XML 1.0.
+    Inclusive,
+    /// Canonical XML 1.0 with comments.
+    InclusiveWithComments,
+    /// Exclusive canonical XML 1.0.
+    Exclusive,
+    /// Exclusive canonical XML 1.0 with comments.
+    ExclusiveWithComments,
+}
+
+impl C14n {
+    /// What `CanonicalizationMethod` and `Transform` call it.
+    #[must_use]
+    pub fn uri(self) -> &'static str {
+        self.mode().uri()
+    }
+
+    fn from_uri(uri: &str) -> Option<Self> {
+        [Self::Inclusive, Self::InclusiveWithComments, Self::Exclusive, Self::ExclusiveWithComments]
+            .into_iter()
+            .find(|known| known.uri() == uri)
+    }
+
+    fn mode(self) -> C14nMode {
+        match self {
+            Self::Inclusive => C14nMode::Inclusive,
+            Self::InclusiveWithComments => C14nMode::InclusiveWithComments,
+            Self::Exclusive => C14nMode::Exclusive,
+            Self::ExclusiveWithComments => C14nMode::ExclusiveWithComments,
+        }
+    }
+}
+
+/// A canonicalisation with its parameter.
+pub(crate) struct Canonicalization<'d> {
+    c14n: C14n,
+    inclusive_prefixes: Vec<&'d str>,
+}
+
+impl<'d> Canonicalization<'d> {
+    pub(crate) const fn new(c14n: C14n) -> Self {
+        Self { c14n, inclusive_prefixes: Vec::new() }
+    }
+
+    /// From a `CanonicalizationMethod` or `Transform`.
+    pub(crate) fn read(element: Element<'d>) -> Result<Self, Error> {
+        let algorithm = element.attribute("", "Algorithm").unwrap_or_default();
+        let c14n = C14n::from_uri(algorithm)
+            .ok_or_else(|| Error::NotAllowed(format!("canonicalisation or transform {algorithm}")))?;
+        let children: Vec<_> = element.children().collect();
+        let prefixes = match children.as_slice() {
+            [] => "",
+            [only] if c14n.mode().is_exclusive() && only.is(EXCLUSIVE, "InclusiveNamespaces") => {
+                only.attribute("", "PrefixList").unwrap_or_default()
+            }
+            _ => return Err(Error::NotAllowed("a parameter of a canonicalisation".into())),
+        };
+        Ok(Self { c14n, inclusive_prefixes: prefixes.split_ascii_whitespace().collect() })
+    }
+
+    /// Whether the canonical form of an element is the same in every document that the element may be a part of.
+    pub(crate) fn ignores_context(&self) -> bool {
+        self.c14n.mode().is_exclusive() && self.inclusive_prefixes.is_empty()
+    }
+
+    /// The canonical form of these nodes, in the context of their document.
+    pub(crate) fn apply(&self, dom: &uppsala::Document<'_>, nodes: &NodeSet) -> Result<Vec<u8>, Error> {
+        canonicalize_doc(dom, self.c14n.mode(), Some(nodes), &self.inclusive_prefixes).map_err(|_| no_canonical_form())
+    }
+
+    /// The digest of that form.
+    pub(crate) fn digest(&self, dom: &uppsala::Document<'_>, nodes: &NodeSet, hash: Hash) -> Result<Digest, Error> {
+        let mut sink = DigestSink { context: digest::Context::new(hash.digest()), buffer: Vec::with_capacity(BUFFER) };
+        canonicalize_doc_to(dom, self.c14n.mode(), Some(nodes), &self.inclusive_prefixes, &mut sink)
+            .map_err(|_| no_canonical_form())?;
+        sink.context.update(&sink.buffer);
+        Ok(sink.context.finish())
+    }
+}
+
+const BUFFER: usize = 4096;
+
+/// Digests what is written to it. Markup is written in small pieces, which are gathered first.
+struct DigestSink {
+    context: digest::Context,
+    buffer: Vec<u8>,
+}
+
+impl C14nSink for DigestSink {
+    fn write(&mut self, bytes: &[u8]) {
+        if self.buffer.len() + bytes.len() > BUFFER {
+            self.context.update(&self.buffer);
+            self.buffer.clear();
+        }
+        if bytes.len() > BUFFER {
+            self.context.update(bytes);
+        } else {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+}
+
+fn no_canonical_form() -> Error {
+    Error::Malformed("no canonical form".into())
+}
