@@ -60,9 +60,8 @@ impl Authority {
     pub(crate) fn from_saved(bank: BankKey, saved: &Saved, now: OffsetDateTime) -> Result<Self, Error> {
         let bytes = |text: &str| STANDARD.decode(text).map(Zeroizing::new).map_err(keys);
         let certificate = |text: &str| bytes(text).map(|der| der.to_vec());
-        let signing_key = |pair: &crate::keys::Pair| {
-            SigningKey::new(&*bytes(&pair.key)?, &*bytes(&pair.certificate)?).map_err(keys)
-        };
+        let signing_key =
+            |pair: &crate::keys::Pair| SigningKey::new(&*bytes(&pair.key)?, &*bytes(&pair.certificate)?).map_err(keys);
         let key = KeyPair::try_from(bytes(&saved.customers.key)?.as_slice()).map_err(keys)?;
         let encryption = match &saved.encryption {
             Some(pair) => Some((certificate(&pair.certificate)?, bytes(&pair.key)?)),
@@ -79,6 +78,11 @@ impl Authority {
             customers: Issuer::new(customers_params(bank, now), key),
             references: hmac::Key::new(hmac::HMAC_SHA256, &bytes(&saved.reference_key)?),
         })
+    }
+
+    /// Another authority with the same names and other keys: what an impostor would have.
+    pub(crate) fn impostor(bank: BankKey, now: OffsetDateTime) -> Result<Self, Error> {
+        Self::from_saved(bank, &Saved::make(bank, now)?, now)
     }
 
     /// What signs the bank's envelopes.

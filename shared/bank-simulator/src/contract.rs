@@ -126,7 +126,8 @@ pub(crate) fn is_transfer_key(text: &str) -> bool {
     let doubled = |digit: u32| if digit > 4 { 2 * digit - 9 } else { 2 * digit };
     let digits: Option<Vec<u32>> = text.chars().rev().map(|character| character.to_digit(10)).collect();
     digits.is_some_and(|digits| {
-        let sum: u32 = digits.iter().enumerate().map(|(at, digit)| if at % 2 == 1 { doubled(*digit) } else { *digit }).sum();
+        let sum: u32 =
+            digits.iter().enumerate().map(|(at, digit)| if at % 2 == 1 { doubled(*digit) } else { *digit }).sum();
         digits.len() == 16 && sum % 10 == 0
     })
 }
@@ -140,7 +141,8 @@ mod tests {
         for key in ["2251401483958635", "1234567812345670", "3141592653589796", "2718281828459045"] {
             assert!(is_transfer_key(key), "{key}");
         }
-        for key in ["2251401483958636", "2251401483956835", "225140148395863", "02251401483958635", "225140148395863a", ""]
+        for key in
+            ["2251401483958636", "2251401483956835", "225140148395863", "02251401483958635", "225140148395863a", ""]
         {
             assert!(!is_transfer_key(key), "{key}");
         }

@@ -2,11 +2,11 @@
 
 use avain_xml_security::Element;
 
-use crate::code::{self, Refusal};
 use crate::bank::Family;
+use crate::code::{self, Refusal};
 use crate::operation::{Operation, Service};
-use crate::ways;
 use crate::schema::{from_base64, is_date_time};
+use crate::ways;
 
 /// The header fields that an answer copies.
 #[derive(Debug, Clone, Default)]

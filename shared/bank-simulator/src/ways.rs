@@ -1,6 +1,6 @@
 //! In what the families differ, as data (brief 1 to 7 and 10). What a source does not tell is said where it is filled in.
 
-use avain_xml_security::policy::Hash;
+use avain_xml_security::{C14n, Hash};
 use time::Duration;
 
 use crate::bank::Family;
@@ -16,6 +16,8 @@ pub(crate) struct Ways {
     pub(crate) restricted: &'static [&'static str],
     /// Hashes in requests; configuration may say otherwise.
     pub(crate) hashes: &'static [Hash],
+    /// Canonicalisation of an application answer's `SignedInfo`, and the one after its enveloped-signature transform.
+    pub(crate) canonicalization: (C14n, Option<C14n>),
     /// Whether the order of an `ApplicationRequest`'s elements is enforced, and unknown elements refused.
     pub(crate) strict_schema: bool,
     /// Characters of a `RequestId` at most (brief 12 k).
@@ -28,6 +30,10 @@ pub(crate) struct Ways {
     pub(crate) refuses_repeats: bool,
     /// Whether an upload must be compressed.
     pub(crate) requires_compression: bool,
+    /// How many wrong secrets lock the customer out, and a right one works only once; none if no source tells.
+    pub(crate) secret_tries: Option<u32>,
+    /// Whether application requests are encrypted, and answers.
+    pub(crate) encrypts: bool,
     /// Status of a file that was fetched.
     pub(crate) downloaded: &'static str,
     /// Words for Status in requests; and what is said about any other.
@@ -152,12 +158,15 @@ const COMMON: Ways = Ways {
     ],
     restricted: &["revokeCertificatein"],
     hashes: &[Hash::Sha256],
+    canonicalization: (C14n::Inclusive, None),
     strict_schema: true,
     longest_request_id: 35,
     certificate_faults: false,
     signs_certificate_answers: true,
     refuses_repeats: true,
     requires_compression: false,
+    secret_tries: None,
+    encrypts: false,
     downloaded: "DLD",
     statuses: &["NEW", "DLD", "ALL"],
     status_rule: "Invalid parameters: Status is NEW, DLD or ALL",
@@ -180,6 +189,7 @@ const COMMON: Ways = Ways {
 };
 
 const NORDEA: Ways = Ways {
+    canonicalization: (C14n::Inclusive, Some(C14n::Inclusive)),
     offered: &[
         LISTS_AND_FILES[0],
         LISTS_AND_FILES[1],
@@ -205,6 +215,7 @@ const NORDEA: Ways = Ways {
 };
 
 const OP: Ways = Ways {
+    canonicalization: (C14n::InclusiveWithComments, None),
     offered: &[
         LISTS_AND_FILES[0],
         LISTS_AND_FILES[1],
@@ -230,6 +241,7 @@ const OP: Ways = Ways {
 };
 
 const SAMLINK: Ways = Ways {
+    canonicalization: (C14n::ExclusiveWithComments, Some(C14n::ExclusiveWithComments)),
     offered: &[LISTS_AND_FILES[0], LISTS_AND_FILES[1], LISTS_AND_FILES[2], Operation::GetCertificate],
     restricted: &[],
     strict_schema: false,
@@ -248,6 +260,7 @@ const SAMLINK: Ways = Ways {
 };
 
 const DANSKE: Ways = Ways {
+    canonicalization: (C14n::Exclusive, Some(C14n::Exclusive)),
     offered: &[
         LISTS_AND_FILES[0],
         LISTS_AND_FILES[1],
@@ -265,6 +278,8 @@ const DANSKE: Ways = Ways {
     // SHA-1 in every source; whether SHA-256 is taken is unknown.
     hashes: &[Hash::Sha1, Hash::Sha256],
     longest_request_id: 10,
+    secret_tries: Some(4),
+    encrypts: true,
     target: Target::Day,
     references: References::DayAndTime,
     compression: "gzip",
