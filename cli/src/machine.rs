@@ -122,7 +122,7 @@ impl Banks {
         let mut config = Config::in_folder(data.join("simulator"), Arc::new(move || clock.now()));
         config.environment = Environment::Test;
         let simulator = Simulator::open(&config)?;
-        for bank in BankKey::ALL {
+        for bank in [BankKey::Simulator, BankKey::Nordea] {
             let path = directory::bank_root(data, bank.as_str());
             let folder = path.parent().unwrap_or(data);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);

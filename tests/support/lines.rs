@@ -55,7 +55,7 @@ impl Line {
             |_| {},
             |machine, clock| {
                 machine.banks.base.clone_into(&mut lock(&line.state.upstream));
-                with_banks(machine, clock, &format!("http://{}", line.address), &BankKey::ALL)
+                with_banks(machine, clock, &format!("http://{}", line.address), &[BankKey::Simulator, BankKey::Nordea])
             },
         )
         .await;

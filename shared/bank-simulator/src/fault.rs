@@ -27,6 +27,15 @@ pub enum Fault {
     BrokenInnerSignature,
     /// The request is processed; both signatures are made by another authority with the same names.
     UntrustedSigner,
+    /// The request is processed; the answer is signed by the bank, whose signer's certificate ended a day ago.
+    ExpiredSigner,
+    /// From now on the bank signs with new certificates below the same root, at OP those of a new issuing authority; then
+    /// the request is processed.
+    RotatedAuthority,
+    /// The request is processed; the answer ends in the middle, as the status and length say that it should.
+    Truncated,
+    /// The request is processed; the answer is that of the call before, byte for byte.
+    AnswerBefore,
     /// The request is processed; the answer's header names another `RequestId`.
     AnotherRequest,
     /// The request is processed; the signed Timestamp of the answer lies one day back.

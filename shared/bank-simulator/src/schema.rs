@@ -1,5 +1,5 @@
-//! The two request schemas, read strictly: element order, lengths, required elements and lexical forms
-//! (`application_request.xsd` of the joint specification and Nordea's `CertApplicationRequest`).
+//! The request schemas, read strictly: element order, lengths, required elements and lexical forms
+//! (`application_request.xsd` of the joint specification, Nordea's and OP's `CertApplicationRequest`).
 
 use std::collections::BTreeMap;
 
@@ -17,12 +17,14 @@ pub(crate) struct Schema {
     sequence: &'static [Rule],
 }
 
+#[derive(Clone, Copy)]
 struct Rule {
     name: &'static str,
     kind: Kind,
     required: bool,
 }
 
+#[derive(Clone, Copy)]
 enum Kind {
     /// Text of so many characters.
     Text(usize, usize),
@@ -78,27 +80,48 @@ pub(crate) const APPLICATION_REQUEST: Schema = Schema {
 };
 
 /// `CertApplicationRequest` of Nordea's certificate service.
-pub(crate) const CERT_APPLICATION_REQUEST: Schema = Schema {
+pub(crate) const NORDEA_CERT_REQUEST: Schema = Schema {
     namespace: "http://filetransfer.nordea.com/xmldata/",
     name: "CertApplicationRequest",
     sequence: &[
-        required("CustomerId", Kind::Text(1, 16)),
-        required("Timestamp", Kind::DateTime),
-        required("Environment", Kind::Environment),
-        required("SoftwareId", Kind::Text(1, 80)),
-        optional("Command", Kind::Text(1, 32)),
-        optional("ExecutionSerial", Kind::Text(1, 32)),
-        optional("Encryption", Kind::Boolean),
-        optional("EncryptionMethod", Kind::Text(1, 35)),
-        optional("Compression", Kind::Boolean),
-        optional("CompressionMethod", Kind::Text(1, 35)),
-        required("Service", Kind::Text(0, usize::MAX)),
-        optional("Content", Kind::Base64),
-        optional("TransferKey", Kind::Text(1, 32)),
-        optional("SerialNumber", Kind::Text(1, 25)),
+        CERT_REQUEST[0],
+        CERT_REQUEST[1],
+        CERT_REQUEST[2],
+        CERT_REQUEST[3],
+        CERT_REQUEST[4],
+        CERT_REQUEST[5],
+        CERT_REQUEST[6],
+        CERT_REQUEST[7],
+        CERT_REQUEST[8],
+        CERT_REQUEST[9],
+        CERT_REQUEST[10],
+        CERT_REQUEST[11],
+        CERT_REQUEST[12],
+        CERT_REQUEST[13],
         optional("HMAC", Kind::Base64),
     ],
 };
+
+/// `CertApplicationRequest` of OP's certificate service, which is Samlink's too.
+pub(crate) const OP_CERT_REQUEST: Schema =
+    Schema { namespace: "http://op.fi/mlp/xmldata/", name: "CertApplicationRequest", sequence: &CERT_REQUEST };
+
+const CERT_REQUEST: [Rule; 14] = [
+    required("CustomerId", Kind::Text(1, 16)),
+    required("Timestamp", Kind::DateTime),
+    required("Environment", Kind::Environment),
+    required("SoftwareId", Kind::Text(1, 80)),
+    optional("Command", Kind::Text(1, 32)),
+    optional("ExecutionSerial", Kind::Text(1, 32)),
+    optional("Encryption", Kind::Boolean),
+    optional("EncryptionMethod", Kind::Text(1, 35)),
+    optional("Compression", Kind::Boolean),
+    optional("CompressionMethod", Kind::Text(1, 35)),
+    required("Service", Kind::Text(0, usize::MAX)),
+    optional("Content", Kind::Base64),
+    optional("TransferKey", Kind::Text(1, 32)),
+    optional("SerialNumber", Kind::Text(1, 25)),
+];
 
 /// The values of a request that its schema accepts.
 pub(crate) struct Request {
@@ -132,34 +155,48 @@ impl Request {
 }
 
 impl Schema {
-    /// Reads a document; none if the schema does not accept it.
-    pub(crate) fn read(&self, root: Element<'_>) -> Option<Request> {
+    /// Reads a document; none if the schema does not accept it. Not `strictly`, the elements may stand in any order, and
+    /// elements that the schema does not know are passed over.
+    pub(crate) fn read(&self, root: Element<'_>, strictly: bool) -> Option<Request> {
         if !root.is(self.namespace, self.name) || !root.text().trim().is_empty() {
             return None;
         }
         let mut request = Request { values: BTreeMap::new(), references: Vec::new(), signed: false };
         let mut children = root.children().peekable();
         for rule in self.sequence {
-            let Some(child) = children.next_if(|child| child.is(self.namespace, rule.name)) else {
-                if rule.required {
-                    return None;
-                }
-                continue;
+            let child = if strictly {
+                children.next_if(|child| child.is(self.namespace, rule.name))
+            } else {
+                root.children().find(|child| child.is(self.namespace, rule.name))
             };
-            match rule.kind {
-                Kind::References => request.references = self.references(child)?,
-                Kind::Any => {}
-                _ => {
-                    let text = child.text();
-                    if child.children().next().is_some() || !rule.kind.accepts(&text) {
-                        return None;
-                    }
-                    request.values.insert(rule.name, text);
-                }
+            match child {
+                Some(child) => self.take(rule, child, &mut request)?,
+                None if rule.required => return None,
+                None => {}
             }
+        }
+        if !strictly {
+            request.signed = root.child(SIGNATURE_NAMESPACE, "Signature").is_some();
+            let twice = |rule: &Rule| root.children().filter(|child| child.is(self.namespace, rule.name)).count() > 1;
+            return (!self.sequence.iter().any(twice)).then_some(request);
         }
         request.signed = children.next_if(|child| child.is(SIGNATURE_NAMESPACE, "Signature")).is_some();
         children.next().is_none().then_some(request)
+    }
+
+    fn take(&self, rule: &Rule, child: Element<'_>, request: &mut Request) -> Option<()> {
+        match rule.kind {
+            Kind::References => request.references = self.references(child)?,
+            Kind::Any => {}
+            _ => {
+                let text = child.text();
+                if child.children().next().is_some() || !rule.kind.accepts(&text) {
+                    return None;
+                }
+                request.values.insert(rule.name, text);
+            }
+        }
+        Some(())
     }
 
     fn references(&self, list: Element<'_>) -> Option<Vec<String>> {

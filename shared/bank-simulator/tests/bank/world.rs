@@ -159,10 +159,13 @@ fn copy_keys(folder: &Path) {
         Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
         folder
     });
-    for bank in BankKey::ALL {
-        let (from, to) = (keys.path().join(bank.as_str()), folder.join(bank.as_str()));
-        std::fs::create_dir(&to).unwrap();
-        std::fs::copy(from.join("authority.json"), to.join("authority.json")).unwrap();
+    for entry in std::fs::read_dir(keys.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let from = keys.path().join(&name).join("authority.json");
+        if from.exists() {
+            std::fs::create_dir(folder.join(&name)).unwrap();
+            std::fs::copy(from, folder.join(&name).join("authority.json")).unwrap();
+        }
     }
 }
 

@@ -1,0 +1,58 @@
+//! Reading what a request says about its algorithms, and decrypting it (brief 5.1).
+
+use avain_xml_security::encryption::{self, Cipher, DecryptionKey};
+use avain_xml_security::{Document, Element};
+use zeroize::Zeroizing;
+
+const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
+const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+
+/// Both ciphers that the bank's clients use.
+pub(crate) const CIPHERS: [Cipher; 2] = [Cipher::Aes256Cbc, Cipher::TripleDesCbc];
+
+/// The plaintext of an `EncryptedData`; nothing, whatever is wrong with it: what follows then fails on the emptiness, as it
+/// does on what a wrong key gives.
+pub(crate) fn decrypt(encrypted_data: Option<Element<'_>>, key: Option<&[u8]>) -> Zeroizing<Vec<u8>> {
+    let plaintext = encrypted_data.zip(key).and_then(|(data, key)| {
+        let key = DecryptionKey::new(key).ok()?;
+        encryption::decrypt(data, &key, &CIPHERS).ok()
+    });
+    plaintext.unwrap_or_default()
+}
+
+/// The element, if it is an `EncryptedData`.
+pub(crate) fn encrypted_data(element: Element<'_>) -> Option<Element<'_>> {
+    Some(element).filter(|element| element.is(XENC, "EncryptedData"))
+}
+
+/// The cipher of the request, which its answer has too; AES where the request has none.
+pub(crate) fn cipher_of(document: &Document<'_>) -> Cipher {
+    let bytes = payload_of(document.root());
+    let inner = bytes.as_deref().and_then(|bytes| Document::parse(bytes).ok());
+    let method = inner
+        .as_ref()
+        .and_then(|inner| inner.root().child(XENC, "EncryptionMethod")?.attribute("", "Algorithm").map(str::to_owned));
+    match method.as_deref() {
+        Some("http://www.w3.org/2001/04/xmlenc#tripledes-cbc") => Cipher::TripleDesCbc,
+        _ => Cipher::Aes256Cbc,
+    }
+}
+
+fn payload_of(element: Element<'_>) -> Option<Vec<u8>> {
+    if element.local_name() == "ApplicationRequest" {
+        return crate::schema::from_base64(&element.text());
+    }
+    element.children().find_map(payload_of)
+}
+
+/// The first `SignatureMethod` of the document.
+pub(crate) fn signature_method(document: &Document<'_>) -> Option<String> {
+    find_method(document.root())
+}
+
+fn find_method(element: Element<'_>) -> Option<String> {
+    if element.is(DSIG, "SignatureMethod") {
+        return element.attribute("", "Algorithm").map(str::to_owned);
+    }
+    element.children().find_map(find_method)
+}
