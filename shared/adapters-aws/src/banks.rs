@@ -448,9 +448,13 @@ fn fault(error: Error) -> BankError {
         // The bank's to name: no parameter of the caller's.
         Error::Field("TargetId") => BankError::NotMade("the bank has named no folder for this user".to_owned()),
         Error::Field(name) => BankError::Field(name),
-        Error::Key | Error::NotOffered(_) => BankError::NotMade(error.to_string()),
+        Error::Key | Error::NotOffered(_) | Error::NoBankCertificate => BankError::NotMade(error.to_string()),
         Error::Untrusted { .. } => BankError::Signature(error.to_string()),
-        Error::Unreadable(_) | Error::AnotherRequest(_) | Error::Fault { .. } | Error::Certificate(_) => {
+        Error::Unreadable(_)
+        | Error::Decryption
+        | Error::AnotherRequest(_)
+        | Error::Fault { .. }
+        | Error::Certificate(_) => {
             BankError::Unreadable(error.to_string())
         }
     }
