@@ -62,7 +62,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await.unwrap();
     let password_key = service_keys.password_key_pem();
     let channel: Arc<dyn BankChannel> =
-        Arc::new(directory.simulated_banks(&Folder::default(), &banks.base, Duration::from_secs(10)).unwrap());
+        Arc::new(directory.banks_of_machine(&Folder::default(), &banks.base, Duration::from_secs(10)));
     let deps = Deps::new(clock, random)
         .with_store(store)
         .with_tokens(Arc::new(pool.tokens()))

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use avain::machine::Machine;
-use avain_adapters_aws::banks::{Contract, HttpBanks, Trust, profile};
+use avain_adapters_aws::banks::{Anchor, Contract, HttpBanks, Trust, profile};
 use avain_adapters_local::random::SystemRandom;
 use avain_bank_simulator::BankKey;
 use avain_domain::ports::Clock;
@@ -26,7 +26,8 @@ use super::Service;
 pub(crate) fn with_banks(machine: Machine, clock: Arc<dyn Clock>, base: &str, banks: &[BankKey]) -> Machine {
     // A bank of which nothing is known has no profile.
     let contracts = banks.iter().filter_map(|bank| {
-        let trust = Trust::from_pem(&machine.banks.simulator.root_pem(*bank).unwrap()).unwrap();
+        let (simulator, bank) = (machine.banks.simulator.clone(), *bank);
+        let trust = Anchor::later(move || Trust::from_pem(&simulator.root_pem(bank).ok()?).ok());
         Some(Contract::simulated(profile(bank.as_str())?, base, trust))
     });
     let channel = HttpBanks::new(contracts.collect(), clock, Arc::new(SystemRandom), Duration::from_secs(10));

@@ -103,7 +103,7 @@ pub fn banks(source: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(async {
         let base = std::env::var("AVAIN_SIMULATOR").map_err(|_| StartError::NoSimulator)?;
         let (folder, base) = (super::own_banks()?, base.trim_end_matches('/'));
-        Ok(deps.with_banks(Arc::new(source.directory.simulated_banks(&folder, base, BANK_WAIT)?)))
+        Ok(deps.with_banks(Arc::new(source.directory.banks_of_machine(&folder, base, BANK_WAIT))))
     })
 }
 

@@ -319,7 +319,11 @@ impl Recorded {
                 Need::Blobs => deps.with_blobs(self.directory.blobs().unwrap()),
                 Need::Banks => {
                     let wait = Duration::from_secs(10);
-                    deps.with_banks(Arc::new(self.directory.simulated_banks(&Folder::default(), &self.banks.base, wait).unwrap()))
+                    deps.with_banks(Arc::new(self.directory.banks_of_machine(
+                        &Folder::default(),
+                        &self.banks.base,
+                        wait,
+                    )))
                 }
             };
         }

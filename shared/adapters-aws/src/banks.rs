@@ -10,8 +10,8 @@ use async_trait::async_trait;
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::profile::{Proof, TargetIdRule};
 use avain_bank_channel::{
-    CertificateRequests, Channel, Error, Expected, FileList, Judge, Request, Service, Stamp, Status, Upload, WantedFile,
-    accounts, answer,
+    CertificateRequests, Channel, Error, Expected, FileList, Judge, Request, Service, Stamp, Status, Upload,
+    WantedFile, accounts, answer,
 };
 use avain_domain::names::Bank;
 use avain_domain::ports::{
@@ -31,7 +31,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
 pub use avain_bank_channel::{Environment, Profile, Trust, profile, profiles};
-pub use contract::{Contract, Folder, real, simulated};
+pub use contract::{Anchor, Contract, Folder, real, simulated};
 use learned::{Cache, Learned};
 
 /// SoftwareId and UserAgent.
@@ -119,8 +119,9 @@ impl HttpBanks {
         let keys: Vec<DecryptionKey> =
             keys.map_err(|error| BankError::NotMade(error.to_string()))?.into_iter().collect();
         let answer = self.post(contract, request, deadline).await?;
+        let trust = contract.trust.get()?;
         let judged = |learned: &Learned| {
-            let trust = learned.complete(&contract.trust);
+            let trust = learned.complete(trust);
             read(&answer, &expected, &Judge::live(&trust, self.clock.now(), SKEW).with_keys(&keys))
         };
         let mut outcome = judged(&learned);
@@ -168,7 +169,7 @@ impl HttpBanks {
         // Nothing of the caller's is sent yet, whatever becomes of this.
         let deadline = Instant::now() + self.wait.min(LEARNING_WAIT);
         let answer = self.post(contract, request, deadline).await.map_err(|_| BankError::NotConnected)?;
-        let judge = Judge::live(&contract.trust, self.clock.now(), SKEW);
+        let judge = Judge::live(contract.trust.get()?, self.clock.now(), SKEW);
         let learned = if by_factory {
             let told = answer::bank_certificates(&answer, &expected, &judge).map_err(not_sent)?;
             Learned { at: now, issuers: Vec::new(), encryption: Some(told.encryption) }
@@ -280,7 +281,8 @@ impl BankChannel for HttpBanks {
             };
             return self.ask_as(user, self.wait, build, read).await.map(both);
         }
-        let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, old: &SigningKey| channel.renewal(stamp, old, &wanted.signing);
+        let build =
+            |channel: &Channel<'_>, stamp: &Stamp<'_>, old: &SigningKey| channel.renewal(stamp, old, &wanted.signing);
         self.ask_as(user, self.wait, build, |bytes, expected, judge| one(bytes, expected, judge, &wanted)).await
     }
 
@@ -454,9 +456,7 @@ fn fault(error: Error) -> BankError {
         | Error::Decryption
         | Error::AnotherRequest(_)
         | Error::Fault { .. }
-        | Error::Certificate(_) => {
-            BankError::Unreadable(error.to_string())
-        }
+        | Error::Certificate(_) => BankError::Unreadable(error.to_string()),
     }
 }
 
@@ -464,7 +464,9 @@ fn fault(error: Error) -> BankError {
 fn not_sent(error: Error) -> BankError {
     match fault(error) {
         // Its refusal is not of what the caller asked for.
-        BankError::Refused { code, text } => BankError::NotMade(format!("the bank refused its certificates: {code} {text}")),
+        BankError::Refused { code, text } => {
+            BankError::NotMade(format!("the bank refused its certificates: {code} {text}"))
+        }
         BankError::Unreadable(why) | BankError::Signature(why) => BankError::NotMade(why),
         error => error,
     }

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Contract, Folder, HttpBanks};
+use avain_adapters_aws::banks::{Anchor, Contract, Folder, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
-use avain_bank_channel::{Environment, Trust};
+use avain_bank_channel::{Environment, Profile, Trust};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
@@ -120,22 +120,34 @@ impl DataDirectory {
         .await
     }
 
-    /// Every bank: played by a simulator at this base address (`http://127.0.0.1:PORT`) where its root is in the directory, else at the
-    /// address for tests that the operator's profile of it names.
-    pub fn simulated_banks(&self, folder: &Folder, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
-        let mut contracts = Vec::new();
-        for profile in folder.profiles() {
-            let path = bank_root(&self.path, &profile.bank);
-            if path.exists() {
-                let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-                let trust = Trust::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
-                contracts.push(Contract::simulated(&profile, base, trust));
-            } else {
-                let trust = folder.trust(&profile.bank, Environment::Test);
-                contracts.extend(Contract::real(&profile, Environment::Test, trust));
+    /// Every bank, played by a simulator at this base address (`http://127.0.0.1:PORT`), which gives the root of a bank that it plays
+    /// as PEM. A bank of the operator's that has an address for tests is asked there.
+    pub fn simulated_banks(
+        &self,
+        folder: &Folder,
+        base: &str,
+        root: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
+        wait: Duration,
+    ) -> HttpBanks {
+        let contract = |profile: &Arc<Profile>| {
+            let trust = folder.trust(&profile.bank, Environment::Test);
+            if folder.is_own(&profile.bank)
+                && let Some(real) = Contract::real(profile, Environment::Test, trust)
+            {
+                return real;
             }
-        }
-        Ok(HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait))
+            let (root, bank) = (root.clone(), profile.bank.clone());
+            Contract::simulated(profile, base, Anchor::later(move || Trust::from_pem(&root(&bank)?).ok()))
+        };
+        let contracts = folder.profiles().iter().map(contract).collect();
+        HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait)
+    }
+
+    /// The same, with the roots that a running machine has put into the directory.
+    pub fn banks_of_machine(&self, folder: &Folder, base: &str, wait: Duration) -> HttpBanks {
+        let data = self.path.clone();
+        let root = move |bank: &str| std::fs::read_to_string(bank_root(&data, bank)).ok();
+        self.simulated_banks(folder, base, root, wait)
     }
 }
 

@@ -74,7 +74,7 @@ impl BankKey {
             Self::Omasp => "omasp",
             Self::Spankki => "spankki",
             Self::Alandsbanken => "alandsbanken",
-            Self::Seb => "seb",
+            Self::Seb => "SEB",
             Self::Configured => "configured",
         }
     }

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use avain_bank_channel::profile::Addresses;
 use avain_bank_channel::{Environment, Profile, Trust, profiles};
+use avain_domain::ports::BankError;
 use avain_xml_security::Policy;
 use avain_xml_security::certificate::{Roots, verify_chain};
 use time::OffsetDateTime;
@@ -17,27 +18,55 @@ pub struct Contract {
     /// Addresses.
     pub addresses: Addresses,
     /// What its answers must chain to.
-    pub trust: Trust,
+    pub trust: Anchor,
     /// What its requests must say.
     pub environment: Environment,
+}
+
+/// What a bank's answers must chain to; of a simulated bank, whose keys are made at their first use, it is asked for then.
+pub struct Anchor {
+    known: OnceLock<Trust>,
+    ask: Option<Box<dyn Fn() -> Option<Trust> + Send + Sync>>,
+}
+
+impl From<Trust> for Anchor {
+    fn from(trust: Trust) -> Self {
+        Self { known: trust.into(), ask: None }
+    }
+}
+
+impl Anchor {
+    /// Asked for when it is needed; none if there is no root then.
+    pub fn later(ask: impl Fn() -> Option<Trust> + Send + Sync + 'static) -> Self {
+        Self { known: OnceLock::new(), ask: Some(Box::new(ask)) }
+    }
+
+    pub(super) fn get(&self) -> Result<&Trust, BankError> {
+        if let Some(known) = self.known.get() {
+            return Ok(known);
+        }
+        let found = self.ask.as_ref().and_then(|ask| ask());
+        let found = found.ok_or_else(|| BankError::NotMade("no root of the bank is there".to_owned()))?;
+        Ok(self.known.get_or_init(|| found))
+    }
 }
 
 impl Contract {
     /// A bank that is played at a base address (`http://127.0.0.1:PORT`).
     #[must_use]
-    pub fn simulated(profile: &Arc<Profile>, base: &str, trust: Trust) -> Self {
+    pub fn simulated(profile: &Arc<Profile>, base: &str, trust: impl Into<Anchor>) -> Self {
         let address = |service: &str| format!("{base}/{}/{service}", profile.bank);
         let addresses =
             Addresses { files: address("CorporateFileService"), certificates: address("CertificateService") };
-        Self { profile: Arc::clone(profile), addresses, trust, environment: Environment::Test }
+        Self { profile: Arc::clone(profile), addresses, trust: trust.into(), environment: Environment::Test }
     }
 
     /// The bank itself, where its addresses in this environment and a root are known.
     #[must_use]
     pub fn real(profile: &Arc<Profile>, environment: Environment, trust: Trust) -> Option<Self> {
         let addresses = profile.addresses(environment)?.clone();
-        let contract = Self { profile: Arc::clone(profile), addresses, trust, environment };
-        (!contract.trust.is_empty()).then_some(contract)
+        let known = !trust.is_empty();
+        known.then(|| Self { profile: Arc::clone(profile), addresses, trust: trust.into(), environment })
     }
 
     /// Whether the bank has to be asked for certificates of its own before it can be understood.
@@ -48,7 +77,8 @@ impl Contract {
 
     /// Whether a certificate, DER, chains to a root of the bank's.
     pub(super) fn knows_issuer(&self, certificate: &[u8], now: OffsetDateTime) -> bool {
-        let roots = Roots::from_der(self.trust.roots_der().map(<[u8]>::to_vec));
+        let Ok(trust) = self.trust.get() else { return false };
+        let roots = Roots::from_der(trust.roots_der().map(<[u8]>::to_vec));
         roots.is_ok_and(|roots| verify_chain(certificate, &[], &roots, now, &Policy::STRICT).is_ok())
     }
 }
@@ -86,11 +116,16 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Whether the bank's profile is the operator's.
+    #[must_use]
+    pub fn is_own(&self, bank: &str) -> bool {
+        self.profiles.iter().any(|it| it.bank == bank)
+    }
+
     /// The built-in profiles, an operator's own in the place of one of the same bank.
     #[must_use]
     pub fn profiles(&self) -> Vec<Arc<Profile>> {
-        let own = |bank: &str| self.profiles.iter().any(|it| it.bank == bank);
-        let built_in = profiles().iter().filter(|it| !own(&it.bank));
+        let built_in = profiles().iter().filter(|it| !self.is_own(&it.bank));
         built_in.chain(&self.profiles).cloned().collect()
     }
 
@@ -106,9 +141,8 @@ impl Folder {
 /// The banks themselves, in one of their environments.
 #[must_use]
 pub fn real(folder: &Folder, environment: Environment) -> Vec<Contract> {
-    let contract = |profile: &Arc<Profile>| {
-        Contract::real(profile, environment, folder.trust(&profile.bank, environment))
-    };
+    let contract =
+        |profile: &Arc<Profile>| Contract::real(profile, environment, folder.trust(&profile.bank, environment));
     folder.profiles().iter().filter_map(contract).collect()
 }
 
