@@ -2,13 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
 mod enrolment;
 mod faults;
 mod files;
+mod op;
 mod order;
 mod payments;
 mod persistence;
 mod protocol;
 mod reference;
 mod request;
+mod samlink;
+mod transfer_key;
 mod world;

@@ -196,8 +196,9 @@ async fn only_text_xml_is_taken_by_post_at_the_right_address() {
     assert_eq!(status("POST", path, "text/xml", vec![b' '; 10 * 1024 * 1024]).await, 500);
 }
 
-async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
+/// Sends an application request that is made already, at the customer's bank.
+pub(crate) async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
     let envelope = Call::list("NEW").unsigned_envelope(&customer.user_id, application);
     let signed = soap::sign(&envelope, &customer.key, Hash::Sha256, "id", world.now(), Duration::minutes(5)).unwrap();
-    world.files(BANK, &signed).await
+    world.files(customer.bank, &signed).await
 }

@@ -167,7 +167,7 @@ pub(crate) struct Call {
 }
 
 /// The order of `application_request.xsd`.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "CustomerId",
     "Command",
     "Timestamp",
@@ -177,6 +177,7 @@ const ORDER: [&str; 14] = [
     "Environment",
     "FileReferences",
     "TargetId",
+    "ExecutionSerial",
     "Encryption",
     "Compression",
     "SoftwareId",
@@ -206,6 +207,11 @@ impl Call {
         Self::new("uploadFile", "UploadFile").with("FileType", file_type).with("Content", &STANDARD.encode(content))
     }
 
+    pub(crate) fn delete(reference: &str) -> Self {
+        Self::new("deleteFile", "DeleteFile")
+            .with("FileReferences", &format!("<FileReference>{reference}</FileReference>"))
+    }
+
     pub(crate) fn user_info() -> Self {
         Self::new("getUserInfo", "GetUserInfo")
     }
@@ -231,10 +237,17 @@ impl Call {
     /// The signed envelope.
     pub(crate) fn envelope(&self, world: &World, customer: &Customer) -> String {
         let mut call = self.clone();
+        let is_nordea = matches!(customer.bank, BankKey::Nordea | BankKey::Simulator);
+        if !is_nordea && call.is_at("2027-01-15T10:00:00Z") {
+            // Only Nordea lets two application requests have one time.
+            let number = NEXT.fetch_add(1, Ordering::SeqCst);
+            call = call.with("Timestamp", &format!("2027-01-15T10:00:00.{number:06}Z"));
+        }
         for (name, default) in
             [("CustomerId", customer.user_id.clone()), ("TargetId", format!("{}A1", customer.user_id))]
         {
-            if !call.elements.iter().any(|(known, _)| *known == name) {
+            let wanted = is_nordea || name != "TargetId";
+            if wanted && !call.elements.iter().any(|(known, _)| *known == name) {
                 call = call.with(name, &default);
             }
         }
@@ -246,6 +259,10 @@ impl Call {
         let sender = self.sender_id.as_deref().unwrap_or(&customer.user_id);
         let envelope = self.unsigned_envelope(sender, &application);
         soap::sign(&envelope, &customer.key, Hash::Sha256, &self.request_id, world.now(), Duration::minutes(5)).unwrap()
+    }
+
+    fn is_at(&self, time: &str) -> bool {
+        self.elements.iter().any(|(name, value)| *name == "Timestamp" && value == time)
     }
 
     pub(crate) fn application(&self) -> String {
