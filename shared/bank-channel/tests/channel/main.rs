@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod bank;
+mod checked;
 mod profiles;
 mod properties;
 mod recorded;
