@@ -12,8 +12,8 @@ mod certificates;
 mod files;
 mod pki_factory;
 
-pub(crate) use certificates::entries;
 pub use certificates::{certificate, service_certificates};
+pub(crate) use certificates::{entries, peek};
 pub use files::{
     Deleted, Direction, FileDescriptor, Receipt, UserFileType, UserInfo, delete, file, file_list, upload, user_info,
 };

@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod answer;
+pub mod check;
 pub mod pkcs10;
 pub mod profile;
 pub mod trust;

@@ -182,7 +182,7 @@ pub(crate) fn decrypted(bytes: Vec<u8>, profile: &Profile, keys: &[DecryptionKey
     plain.ok_or(Error::Decryption)
 }
 
-fn fields(operation: &Operation) -> &'static [Field] {
+pub(crate) fn fields(operation: &Operation) -> &'static [Field] {
     match operation.service {
         Service::Files => APPLICATION_RESPONSE,
         Service::Certificates => CERT_APPLICATION_RESPONSE,

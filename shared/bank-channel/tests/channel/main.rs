@@ -5,6 +5,8 @@
 mod accounts;
 mod answers;
 mod bank;
+mod checked;
+mod every_bank;
 mod profiles;
 mod properties;
 mod recorded;

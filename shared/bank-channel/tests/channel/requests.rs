@@ -180,16 +180,16 @@ fn customer_key() -> SigningKey {
     SigningKey::new(key.pkcs8(), &issue(&bank.issuer, key.pkcs8(), &parameters("Fixture Oy"))).unwrap()
 }
 
-fn application(envelope: &str) -> String {
+pub(crate) fn application(envelope: &str) -> String {
     String::from_utf8(BASE64.decode(between(envelope, "<mod:ApplicationRequest>", "<")).unwrap()).unwrap()
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+pub(crate) fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     text.split_once(start).unwrap().1.split_once(end).unwrap().0
 }
 
 /// Validates with xmllint against a schema of the reference data.
-fn validate(schema: &str, xml: &str) {
+pub(crate) fn validate(schema: &str, xml: &str) {
     let (Some(reference_data), Some(mut xmllint)) = (reference_data(), peer("xmllint")) else { return };
     let schemas = reference_data.parent().unwrap_or(Path::new("/")).join("schemas");
     let folder = tempfile::tempdir().unwrap();

@@ -1,0 +1,104 @@
+//! What is in an application response: told whether it is signed or not, and checked against the bank's schema.
+
+use avain_xml_security::Element;
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::report::{Certificate, Content};
+use super::{Case, Reason};
+use crate::answer::{content, descriptors, entries, user_file_types};
+use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
+use crate::request::ELEMENTS;
+use crate::schema;
+use crate::verify::{base64, clean, fields};
+
+/// The elements of PKI Factory that hold a certificate.
+const CERTIFICATES: [&str; 6] =
+    ["BankEncryptionCert", "BankSigningCert", "BankRootCert", "EncryptionCert", "SigningCert", "CACert"];
+
+impl Case<'_> {
+    /// `ApplicationResponse` or `CertApplicationResponse`.
+    pub(super) fn application(&mut self, response: Element<'_>, operation: &Operation) {
+        let profile = self.saved.profile;
+        let (namespace, name) = operation.response(profile);
+        self.report.application = Some(clean(response.local_name()));
+        if !response.is(namespace, name) {
+            return self.report.find(Reason::Schema, "it is another kind of application response".into());
+        }
+        self.report.customer_id = response.child(namespace, "CustomerId").map(|it| clean(&it.text()));
+        match self.code(response, namespace, "ResponseCode", "ResponseText").as_deref() {
+            None => self.report.find(Reason::Schema, "no ResponseCode".into()),
+            Some("00") => self.check_schema(response, namespace, operation),
+            Some(code) if is_list(operation) && profile.empty_list_code.as_deref() == Some(code) => {
+                self.check_schema(response, namespace, operation);
+            }
+            Some(_) => self.bank_error(),
+        }
+        match operation.service {
+            Service::Files => self.files(response),
+            Service::Certificates => self.certificates(response, namespace),
+        }
+    }
+
+    /// The responses of PKI Factory.
+    pub(super) fn factory_contents(&mut self, response: Element<'_>) {
+        for name in CERTIFICATES {
+            let Some(element) = response.child(ELEMENTS, name) else { continue };
+            let der = base64(&element.text()).ok();
+            match der.as_deref().and_then(|der| Certificate::read(name, der)) {
+                Some(certificate) => self.report.certificates.push(certificate),
+                None => self.report.find(Reason::Schema, format!("{name} is not a certificate")),
+            }
+            if name == "BankEncryptionCert"
+                && let Some(Err(error)) = der.map(|der| self.saved.trust.accept_encryption(&der, self.at, &self.policy))
+            {
+                self.report.find(Reason::UntrustedCertificate, format!("{name}: {error}"));
+            }
+        }
+    }
+
+    fn check_schema(&mut self, response: Element<'_>, namespace: &str, operation: &Operation) {
+        if let Err(why) = schema::check(response, namespace, fields(operation)) {
+            self.report.find(Reason::Schema, clean(&why));
+        }
+    }
+
+    fn files(&mut self, response: Element<'_>) {
+        let words = &self.saved.profile.status_words;
+        if let Ok(files) = descriptors(response, words) {
+            self.report.file_references = files.into_iter().map(|file| file.file_reference).collect();
+        }
+        self.report.user_file_types = user_file_types(response).map_or(0, |types| types.len());
+        if response.child(APPLICATION, "Content").is_none() {
+            return;
+        }
+        match content(response, self.saved.profile.max_file_size) {
+            Ok(bytes) => {
+                let compressed = response.child(APPLICATION, "Compressed").map(|it| it.text());
+                self.report.content = Some(Content {
+                    bytes: bytes.len(),
+                    sha256: hex(digest(&SHA256, &bytes).as_ref()),
+                    compressed: matches!(compressed.as_deref().map(str::trim), Some("true" | "1")),
+                });
+            }
+            Err(error) => self.report.find(Reason::Schema, error.to_string()),
+        }
+    }
+
+    fn certificates(&mut self, response: Element<'_>, namespace: &str) {
+        let read = entries(response, namespace)
+            .map(|all| all.iter().map(|der| Certificate::read("Certificate", der)).collect::<Option<Vec<_>>>());
+        match read {
+            Ok(Some(certificates)) => self.report.certificates = certificates,
+            Ok(None) | Err(_) => self.report.find(Reason::Schema, "a certificate in it cannot be read".into()),
+        }
+    }
+}
+
+/// Operations whose answer may be that there is nothing.
+fn is_list(operation: &Operation) -> bool {
+    [DOWNLOAD_FILE_LIST.name, GET_USER_INFO.name].contains(&operation.name)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
