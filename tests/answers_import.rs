@@ -232,6 +232,8 @@ async fn danskebank_has_a_second_pair() {
     service.agree(&organisation, Agreement::Active).await;
     let path = "/v2/certs/danskebank";
     let mut body = body(&firm, &signing);
+    firm.as_admin(Method::PUT, path, &body).await.is(400, "01", "Invalid parameter(s): WsUserId");
+    body["WsUserId"] = "360817".into();
     firm.as_admin(Method::PUT, path, &body).await.is(400, "01", "Missing parameter(s)");
     body["EncCertificate"] = encryption.certificate.clone().into();
     body["EncPrivateKey"] = encryption.certificate.clone().into();

@@ -7,6 +7,7 @@ mod answers_accounts;
 mod answers_api_key;
 mod answers_audit;
 mod answers_authenticator;
+mod answers_banks;
 mod answers_certificates;
 mod answers_challenge;
 mod answers_export;

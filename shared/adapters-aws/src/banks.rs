@@ -100,6 +100,15 @@ impl HttpBanks {
         }
     }
 
+    /// Now, to the second. The rest of it is random: banks refuse two requests of a customer that have the same time, and processes
+    /// beside each other have one clock.
+    fn moment(&self) -> time::OffsetDateTime {
+        let mut bytes = [0; 4];
+        self.random.fill(&mut bytes);
+        let now = self.clock.now();
+        now.replace_microsecond(u32::from_be_bytes(bytes) % 1_000_000).unwrap_or(now)
+    }
+
     /// Builds, posts, and reads: the one way of every operation. What the bank signs with may have been rotated below its root
     /// since that was learned: then the same answer is read again with what is learned anew.
     async fn ask<T>(
@@ -113,7 +122,7 @@ impl HttpBanks {
         let learned = self.learned(contract, question.user_id).await?;
         let channel = channel(contract, question.user_id, &learned);
         let request_id = self.request_id(contract);
-        let request = build(&channel, &Stamp { request_id: &request_id, at: self.clock.now() }).map_err(fault)?;
+        let request = build(&channel, &Stamp { request_id: &request_id, at: self.moment() }).map_err(fault)?;
         let expected = request.expected.clone();
         let keys = question.decryption_key.map(|key| DecryptionKey::new(key.expose())).transpose();
         let keys: Vec<DecryptionKey> =

@@ -61,7 +61,7 @@ pub struct Stamp<'a> {
     /// 1 to [`Profile::request_id_max`] letters, digits and `-`; unique for three months (FKL 4.5). The envelope's ids are
     /// made from it.
     pub request_id: &'a str,
-    /// The time of the request.
+    /// The time of the request, of which two of one customer must not have the same, to the microsecond.
     pub at: OffsetDateTime,
 }
 
@@ -166,13 +166,17 @@ fn document() -> Writer {
 
 /// UTC, whole seconds.
 fn timestamp(stamp: &Stamp<'_>) -> Result<String, Error> {
-    stamp
-        .at
-        .to_offset(UtcOffset::UTC)
-        .replace_nanosecond(0)
-        .ok()
-        .and_then(|at| at.format(&Rfc3339).ok())
-        .ok_or(Error::Field("Timestamp"))
+    written(stamp.at.replace_nanosecond(0).ok())
+}
+
+/// UTC, with the fraction of the second where there is one, to the microsecond: banks refuse two application requests of a customer
+/// with the same time (bank-channel brief 2.6, code 32).
+fn exact_timestamp(stamp: &Stamp<'_>) -> Result<String, Error> {
+    written(stamp.at.replace_microsecond(stamp.at.microsecond()).ok())
+}
+
+fn written(at: Option<OffsetDateTime>) -> Result<String, Error> {
+    at.and_then(|at| at.to_offset(UtcOffset::UTC).format(&Rfc3339).ok()).ok_or(Error::Field("Timestamp"))
 }
 
 #[cfg(test)]

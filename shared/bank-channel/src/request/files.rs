@@ -10,7 +10,7 @@ use flate2::{Compression, write::GzEncoder};
 use time::Date;
 use time::macros::format_description;
 
-use super::{Channel, Request, SOFTWARE_MAX, Stamp, USER_ID_MAX, document, timestamp};
+use super::{Channel, Request, SOFTWARE_MAX, Stamp, USER_ID_MAX, document, exact_timestamp};
 use crate::Error;
 use crate::operation::{
     APPLICATION, DELETE_FILE, DOWNLOAD_FILE, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, UPLOAD_FILE,
@@ -195,7 +195,7 @@ impl Channel<'_> {
         xml.open(&format!("ApplicationRequest xmlns=\"{APPLICATION}\""))
             .text("CustomerId", Some(self.user_id), USER_ID_MAX)?
             .text("Command", Some(operation.command), 32)?
-            .text("Timestamp", Some(&timestamp(stamp)?), 35)?
+            .text("Timestamp", Some(&exact_timestamp(stamp)?), 35)?
             .text("StartDate", day("StartDate", wanted.start_date)?.as_deref(), 10)?
             .text("EndDate", day("EndDate", wanted.end_date)?.as_deref(), 10)?
             .text("Status", wanted.status, 10)?
