@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::{
-    CertificateRequests, Channel, CrlReason, Environment, Error, FileList, Request, Revocation, Service, Status, Upload,
-    WantedFile, profiles,
+    CertificateRequests, Channel, CrlReason, Environment, Error, FileList, Request, Revocation, Service, Status,
+    Upload, WantedFile, profiles,
 };
 use avain_test_support::{output, peer, xmlsec};
 use avain_xml_security::SigningKey;
