@@ -12,6 +12,7 @@
 
 pub mod accounts;
 pub mod answer;
+pub mod catalogue;
 pub mod check;
 pub mod pkcs10;
 pub mod profile;

@@ -6,6 +6,7 @@ mod accounts;
 mod answers;
 mod bank;
 mod checked;
+mod codes;
 mod every_bank;
 mod profiles;
 mod properties;
