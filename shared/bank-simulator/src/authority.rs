@@ -31,7 +31,7 @@ pub(crate) struct Authority {
     /// The authorities below the root, where there are any: what `getServiceCertificates` answers.
     pub(crate) issuing: Vec<Certificate>,
     /// The authority of customers' certificates.
-    pub(crate) customer_authority: Certificate,
+    pub(crate) for_customers: Certificate,
     /// Danske Bank's encryption certificate with its key, PKCS#8.
     pub(crate) encryption: Option<(Certificate, Zeroizing<Vec<u8>>)>,
     signer: SigningKey,
@@ -61,7 +61,7 @@ impl Authority {
         let bytes = |text: &str| STANDARD.decode(text).map(Zeroizing::new).map_err(keys);
         let certificate = |text: &str| bytes(text).map(|der| der.to_vec());
         let signing_key =
-            |pair: &crate::keys::Pair| SigningKey::new(&*bytes(&pair.key)?, &*bytes(&pair.certificate)?).map_err(keys);
+            |pair: &crate::keys::Pair| SigningKey::new(&bytes(&pair.key)?, &bytes(&pair.certificate)?).map_err(keys);
         let key = KeyPair::try_from(bytes(&saved.customers.key)?.as_slice()).map_err(keys)?;
         let encryption = match &saved.encryption {
             Some(pair) => Some((certificate(&pair.certificate)?, bytes(&pair.key)?)),
@@ -70,7 +70,7 @@ impl Authority {
         Ok(Self {
             root: certificate(&saved.root.certificate)?,
             issuing: saved.issuing.iter().map(|text| certificate(text)).collect::<Result<_, _>>()?,
-            customer_authority: certificate(&saved.customers.certificate)?,
+            for_customers: certificate(&saved.customers.certificate)?,
             encryption,
             signer: signing_key(&saved.signer)?,
             application_signer: saved.application_signer.as_ref().map(signing_key).transpose()?,
@@ -102,7 +102,7 @@ impl Authority {
 
     /// The roots of customers' certificates.
     pub(crate) fn customer_roots(&self) -> Result<Roots, Error> {
-        Roots::from_der([self.customer_authority.clone()]).map_err(keys)
+        Roots::from_der([self.for_customers.clone()]).map_err(keys)
     }
 
     /// Issues a customer's certificate, DER.

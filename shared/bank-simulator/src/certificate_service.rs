@@ -252,7 +252,7 @@ impl Office {
             }
         }
         if let (Proof::Certificate(_), Some(window), Some(customer)) = (proof, self.ways.renewal_window, known) {
-            self.check_window(ledger, customer, window, now)?;
+            check_window(ledger, customer, window, now)?;
         }
         let number = ledger.next_number();
         let issued = self.authority().issue(&subject, &wanted.public_key, Use::Signing, number, now);
@@ -264,25 +264,19 @@ impl Office {
         Ok(Details::Certificates(vec![(subject.text(), certificate)]))
     }
 
-    /// Sixty days before the end at the earliest (brief 4; the code is unknown).
-    fn check_window(
-        &self,
-        ledger: &Ledger,
-        customer: usize,
-        window: time::Duration,
-        now: OffsetDateTime,
-    ) -> Result<(), Refusal> {
-        let live = ledger.customers[customer].certificates.iter().filter(|held| held.state == State::Live);
-        let last_end = live.map(Held::ends).max();
-        if last_end.is_some_and(|end| now + window < end) {
-            return Err(invalid_parameter("Invalid parameters: It is too early to renew the certificate").into());
-        }
-        Ok(())
-    }
-
     fn subject<'a>(&self, user_id: &'a str, name: &'a str) -> Subject<'a> {
         Subject { bank: self.bank, user_id, name }
     }
+}
+
+/// Sixty days before the end at the earliest (brief 4; the code is unknown).
+fn check_window(ledger: &Ledger, customer: usize, window: time::Duration, now: OffsetDateTime) -> Result<(), Refusal> {
+    let live = ledger.customers[customer].certificates.iter().filter(|held| held.state == State::Live);
+    let last_end = live.map(Held::ends).max();
+    if last_end.is_some_and(|end| now + window < end) {
+        return Err(invalid_parameter("Invalid parameters: It is too early to renew the certificate").into());
+    }
+    Ok(())
 }
 
 /// 16 to 32 printable ASCII characters without white space (isecure brief 2.9).

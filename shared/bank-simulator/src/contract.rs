@@ -128,7 +128,7 @@ pub(crate) fn is_transfer_key(text: &str) -> bool {
     digits.is_some_and(|digits| {
         let sum: u32 =
             digits.iter().enumerate().map(|(at, digit)| if at % 2 == 1 { doubled(*digit) } else { *digit }).sum();
-        digits.len() == 16 && sum % 10 == 0
+        digits.len() == 16 && sum.is_multiple_of(10)
     })
 }
 

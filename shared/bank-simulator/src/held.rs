@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use x509_cert::Certificate as X509;
-use x509_cert::der::{Decode as _, Encode as _};
+use x509_cert::der::Decode as _;
 use x509_cert::ext::pkix::KeyUsage;
 
 use crate::authority::Use;
@@ -81,13 +81,6 @@ pub(crate) fn subject_attribute(certificate: &[u8], wanted: &str) -> Option<Stri
     let parsed = X509::from_der(certificate).ok()?;
     let wanted = wanted.parse().ok()?;
     crate::signing_request::attribute(&parsed.tbs_certificate.subject, wanted)
-}
-
-/// A certificate's subject, DER.
-pub(crate) fn serial_of(certificate: &[u8]) -> Option<String> {
-    let parsed = X509::from_der(certificate).ok()?;
-    parsed.tbs_certificate.to_der().ok()?;
-    Some(decimal(parsed.tbs_certificate.serial_number.as_bytes()))
 }
 
 /// A big-endian number in decimal.

@@ -62,13 +62,13 @@ impl Saved {
         if family == Family::Danske {
             root.serial_number = Some(SerialNumber::from(u64::from(DANSKE_ROOT_SERIAL)));
         }
-        let root = self_signed(root)?;
+        let root = self_signed(&root)?;
         let below_root = matches!(family, Family::Op | Family::Danske);
         let customers = customers_params(bank, now);
         let customers = if below_root {
             signed(&customers, &root, authority(bank, root_name(family), now))?
         } else {
-            self_signed(customers)?
+            self_signed(&customers)?
         };
         let mut secret = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(&mut *secret).map_err(keys)?;
@@ -213,7 +213,7 @@ fn named(bank: BankKey, name: &str, from: OffsetDateTime, until: OffsetDateTime)
     params
 }
 
-fn self_signed(params: CertificateParams) -> Result<Pair, Error> {
+fn self_signed(params: &CertificateParams) -> Result<Pair, Error> {
     let key = rsa_key()?;
     let certificate = params.self_signed(&key).map_err(keys)?;
     Ok(pair(certificate.der(), &key))

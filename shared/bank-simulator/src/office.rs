@@ -48,6 +48,7 @@ pub(crate) struct Office {
 
 /// What may be set for each bank.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a rule of its own")]
 pub(crate) struct Rules {
     pub(crate) environment: Environment,
     pub(crate) hashes: &'static [Hash],
@@ -148,7 +149,7 @@ impl Office {
             Some(Fault::ServerError) => return Reply::new(500, Body::Empty),
             Some(Fault::DropBeforeReading) => return Reply::new(500, Body::Dropped),
             Some(Fault::Redirect(address)) => return Reply::new(307, Body::Redirect(address.clone())),
-            Some(Fault::Answer { code, text }) => {
+            Some(Fault::Answer { code, text }) if service != Service::PkiFactory => {
                 let code = Code { number: code.clone().into(), text: text.clone().into() };
                 let result = Err(Refusal::Answer(code));
                 let outcome = Outcome { customer_id: None, execution_serial: None, result };
@@ -173,7 +174,7 @@ impl Office {
         let outcome = match operation.service() {
             Service::Certificates => self.certificate_service(document, operation, now),
             Service::Files => self.file_service(document, now),
-            Service::PkiFactory => return Reply::fault(Service::PkiFactory, self.family(), &code::OPERATION_UNKNOWN),
+            Service::PkiFactory => return self.pki_factory(document, operation, call, now, scripted),
         };
         self.answer(document, operation, call, outcome, now, scripted)
     }

@@ -9,6 +9,7 @@ use crate::operation::Operation;
 use crate::report::Reports;
 
 /// The ways of one family.
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own")]
 pub(crate) struct Ways {
     /// What is offered; anything else is unknown (05).
     pub(crate) offered: &'static [Operation],

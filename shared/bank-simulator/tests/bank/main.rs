@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
+mod danske;
 mod enrolment;
 mod faults;
 mod files;
@@ -10,6 +11,7 @@ mod op;
 mod order;
 mod payments;
 mod persistence;
+mod pki;
 mod protocol;
 mod reference;
 mod request;

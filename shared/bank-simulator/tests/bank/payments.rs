@@ -67,7 +67,7 @@ pub(crate) fn judge(answer: &Answer) {
     }
 }
 
-fn validate(xml: &str, schema: &str) {
+pub(crate) fn validate(xml: &str, schema: &str) {
     let (Some(folder), Some(mut xmllint)) = (reference_data(), peer("xmllint")) else { return };
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), xml).unwrap();

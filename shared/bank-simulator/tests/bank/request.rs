@@ -234,9 +234,9 @@ impl Call {
         }
     }
 
-    /// The signed envelope.
-    pub(crate) fn envelope(&self, world: &World, customer: &Customer) -> String {
-        let mut call = self.clone();
+    /// With what goes without saying: customer, target, a time of its own.
+    pub(crate) fn for_customer(self, customer: &Customer) -> Self {
+        let mut call = self;
         let is_nordea = matches!(customer.bank, BankKey::Nordea | BankKey::Simulator);
         if !is_nordea && call.is_at("2027-01-15T10:00:00Z") {
             // Only Nordea lets two application requests have one time.
@@ -251,6 +251,12 @@ impl Call {
                 call = call.with(name, &default);
             }
         }
+        call
+    }
+
+    /// The signed envelope.
+    pub(crate) fn envelope(&self, world: &World, customer: &Customer) -> String {
+        let call = self.clone().for_customer(customer);
         let application = call.application();
         let mut application = enveloped::sign(&application, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
         if self.tamper {

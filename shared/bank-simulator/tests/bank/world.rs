@@ -23,6 +23,7 @@ pub(crate) const NOW: i64 = 1_800_007_230;
 const MODEL: &str = "http://model.bxd.fi";
 const CERT: &str = "http://bxd.fi/CertificateService";
 const OP_CERT: &str = "http://mlp.op.fi/OPCertificateService";
+const PKI: &str = "http://danskebank.dk/PKI/PKIFactoryService";
 const FILES: &str = "http://bxd.fi/CorporateFileService";
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
@@ -129,7 +130,7 @@ impl World {
                 FILES => MODEL,
                 namespace => namespace,
             };
-            assert!(matches!(model, MODEL | CERT | OP_CERT), "{model}");
+            assert!(matches!(model, MODEL | CERT | OP_CERT | PKI), "{model}");
             let code = detail.child(model, "code").unwrap().text();
             let text = fault.child("", "faultstring").unwrap().text();
             return Ok(Answer { fault: true, code, text, ..Answer::default() });
