@@ -34,6 +34,7 @@ mod calls_reference;
 mod clients;
 mod permissions;
 mod processes;
+mod renewal;
 mod same_work;
 mod support;
 mod whole_story;
