@@ -253,12 +253,7 @@ fn the_issued_certificate_is_the_one_asked_for() {
         let entries: Vec<_> = certificates.iter().map(entry).collect();
         let rest = format!("<Certificates>{}</Certificates>", entries.concat());
         let answer = Answer { operation: "getCertificate", rest: &rest, ..Answer::default() };
-        let application = answer
-            .application()
-            .replace("http://bxd.fi/xmldata/", "http://filetransfer.nordea.com/xmldata/")
-            .replace("ApplicationResponse", "CertApplicationResponse");
-        let application = enveloped::sign(&application, &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
-        answer::certificate(&answer.wrapped(&bank, &application), &expected(), &bank.judge(), request.public_key())
+        answer::certificate(&answer.signed(&bank), &expected(), &bank.judge(), request.public_key())
     };
     let issued = |user_id: &str, key: &PrivateKey, days: i64| {
         let mut parameters = parameters("Fixture Oy");

@@ -8,6 +8,7 @@ mod bank;
 mod checked;
 mod codes;
 mod every_bank;
+mod families;
 mod profiles;
 mod properties;
 mod recorded;
