@@ -76,6 +76,8 @@ fn content_is_decoded_and_unpacked_with_a_cap() {
     for method in ["GZIP", "gzip", "RFC1952"] {
         assert_eq!(file(&compressed(method, &packed)).unwrap(), b"camt");
     }
+    assert_eq!(file(&format!("<Content>{packed}</Content>")).unwrap(), b"camt", "without saying so");
+    assert_eq!(file("<Content>H4sA</Content>").unwrap(), [0x1f, 0x8b, 0], "it only begins so");
     let unreadable = |rest: &str, why: &str| assert_eq!(file(rest), Err(Error::Unreadable(why.into())));
     unreadable(&compressed("GZIP", &packed[..packed.len() / 4 * 3 / 4 * 4]), "the compressed content is broken");
     let bomb = BASE64.encode(gzip(&vec![0; 50 * 1024 * 1024 + 1]));

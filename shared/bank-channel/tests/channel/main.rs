@@ -13,3 +13,4 @@ mod profiles;
 mod properties;
 mod recorded;
 mod requests;
+mod roots;
