@@ -9,6 +9,7 @@ mod checked;
 mod codes;
 mod every_bank;
 mod families;
+mod gem;
 mod profiles;
 mod properties;
 mod recorded;
