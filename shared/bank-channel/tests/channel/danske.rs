@@ -1,232 +1,18 @@
-//! Answers in the ways of OP, Samlink and Danske Bank, made here: what is particular to each, right once and broken once.
+//! Answers in Danske Bank's way, made here: encrypted files, and PKI Factory.
 
 use std::sync::LazyLock;
 
 use avain_bank_channel::answer::{self, CertificateState};
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::{Error, Expected, Judge, Layer, Trust};
-use avain_test_support::xmlsec;
+use avain_bank_channel::{Channel, Error, Layer};
 use avain_xml_security::encryption::{Cipher, DecryptionKey, encrypt};
 use avain_xml_security::enveloped::{self, Form};
-use avain_xml_security::{C14n, Distrust, Error as Reason, Hash, SigningKey};
+use avain_xml_security::{C14n, Error as Reason, Hash};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use rcgen::{DnType, Issuer, KeyPair, KeyUsagePurpose};
-use time::Duration;
+use rcgen::KeyUsagePurpose;
 
-use crate::bank::{Answer, Bank, NOW, authority, channel, expected_of, issue, parameters, signer};
-
-const FILE: &str = "<FileDescriptors><FileDescriptor><FileReference>F1</FileReference><TargetId>MLP</TargetId>\
-    <FileType>TITO</FileType><FileTimestamp>2027-01-15T00:00:00</FileTimestamp><Status>WFP</Status>\
-    </FileDescriptor></FileDescriptors>";
-
-/// OP as it is: a root, what issues the bank's signers, what issues customers' certificates, and one of each.
-struct Op {
-    trust: Trust,
-    issuers: Vec<Vec<u8>>,
-    customers: Issuer<'static, KeyPair>,
-    envelope: SigningKey,
-    application: SigningKey,
-    customer: SigningKey,
-}
-
-static OP: LazyLock<Op> = LazyLock::new(|| {
-    let (root, pem) = authority("OP Root CA", None);
-    let (services, services_pem) = authority("OP Services CA V4", Some(&root));
-    let (customers, customers_pem) = authority("OP WS CA V4", Some(&root));
-    Op {
-        trust: Trust::from_pem(&pem).unwrap(),
-        issuers: [services_pem, customers_pem].iter().map(|pem| xmlsec::der(pem).unwrap()).collect(),
-        envelope: signer(&services, &parameters("SOAP for WS")).1,
-        application: signer(&services, &parameters("Application for WS")).1,
-        customer: signer(&customers, &parameters("1000000000")).1,
-        customers,
-    }
-});
-
-const ISSUERS: Answer<'static> = Answer {
-    way: "osuuspankki",
-    operation: "getServiceCertificates",
-    sender_id: "11111111",
-    request_id: "R-1",
-    customer_id: "11111111",
-    header_code: None,
-    code: "00",
-    text: "OK.",
-    rest: "",
-    created: NOW,
-};
-const LIST: Answer<'static> = Answer { operation: "downloadFileList", rest: FILE, ..ISSUERS };
-
-fn certificates(all: &[Vec<u8>]) -> String {
-    let entry = |der: &Vec<u8>| {
-        let base64 = BASE64.encode(der);
-        format!(
-            "<Certificate><Name>CN=x</Name><Certificate>{base64}</Certificate><CertificateFormat>X509v3</CertificateFormat></Certificate>"
-        )
-    };
-    format!("<Certificates>{}</Certificates>", all.iter().map(entry).collect::<String>())
-}
-
-fn live(trust: &Trust) -> Judge<'_> {
-    Judge::live(trust, NOW, Duration::minutes(1))
-}
-
-#[test]
-fn op_tells_its_issuers_below_the_pinned_root_and_they_complete_chains() {
-    let op = &*OP;
-    let expected = expected_of("osuuspankki");
-    let told = Answer { rest: &certificates(&op.issuers), ..ISSUERS }.signed_by(&op.envelope, &op.application);
-    let learned = answer::service_certificates(&told, &expected, &live(&op.trust)).unwrap();
-    assert_eq!(learned, [op.issuers[0].clone()], "not the one that certifies customers");
-
-    let list = LIST.signed_by(&op.envelope, &op.application);
-    let trust = op.trust.clone().with_issuers(learned);
-    let files = answer::file_list(&list, &expected, &live(&trust)).unwrap();
-    assert_eq!((files[0].file_reference.as_str(), files[0].status.as_str()), ("F1", "WFP"));
-    let without = answer::file_list(&list, &expected, &live(&op.trust)).unwrap_err();
-    let root = matches!(&without, Error::Untrusted { reason: Reason::Certificate(Distrust::UnknownRoot { .. }), .. });
-    assert!(root, "{without}");
-    assert!(
-        answer::delete(
-            &Answer { operation: "deleteFile", rest: "", ..LIST }.signed_by(&op.envelope, &op.application),
-            &expected,
-            &live(&trust)
-        )
-        .unwrap()
-        .files
-        .is_empty()
-    );
-}
-
-#[test]
-fn an_unknown_root_is_named_and_what_to_do_about_it() {
-    let op = &*OP;
-    let other = Bank::new("New Root CA");
-    let error = answer::file_list(&LIST.signed(&other), &expected_of("osuuspankki"), &live(&op.trust)).unwrap_err();
-    let sha256 = avain_xml_security::certificate::summary(other.signer.certificate()).unwrap().sha256;
-    let said = error.to_string();
-    for part in ["CN=New Root CA", &sha256, "compare the fingerprint", "add the root's PEM"] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    // An operator who has compared it adds it.
-    let added = op.trust.clone().with_pem(&xmlsec::pem("CERTIFICATE", &root_of(&other))).unwrap();
-    assert!(answer::file_list(&LIST.signed(&other), &expected_of("osuuspankki"), &live(&added)).is_ok());
-}
-
-fn root_of(bank: &Bank) -> Vec<u8> {
-    bank.trust.roots_der().next().unwrap().to_vec()
-}
-
-#[test]
-fn a_customer_of_op_is_not_the_bank() {
-    let op = &*OP;
-    let expected = expected_of("osuuspankki");
-    let told = Answer { rest: &certificates(&op.issuers), ..ISSUERS };
-    for forged in [told.signed_by(&op.customer, &op.customer), told.signed_by(&op.envelope, &op.customer)] {
-        let read = answer::service_certificates(&forged, &expected, &live(&op.trust));
-        assert!(matches!(read, Err(Error::Untrusted { layer: Layer::Application, .. })), "{read:?}");
-    }
-    let trust = op.trust.clone().with_issuers(vec![op.issuers[0].clone()]);
-    for (envelope, application) in [(&op.customer, &op.application), (&op.envelope, &op.customer)] {
-        let read = answer::file_list(&LIST.signed_by(envelope, application), &expected, &live(&trust));
-        assert!(matches!(read, Err(Error::Untrusted { .. })), "{read:?}");
-    }
-}
-
-#[test]
-fn only_banks_that_have_two_signers_may_have_two() {
-    let op = &*OP;
-    let trust = op.trust.clone().with_issuers(op.issuers.clone());
-    for (way, may) in [("osuuspankki", true), ("danskebank", true), ("nordea", false), ("sp", false)] {
-        let answer = Answer { way, ..LIST };
-        let (one, two) =
-            (answer.signed_by(&op.envelope, &op.envelope), answer.signed_by(&op.envelope, &op.application));
-        assert!(answer::file_list(&one, &expected_of(way), &live(&trust)).is_ok(), "{way}");
-        assert_eq!(answer::file_list(&two, &expected_of(way), &live(&trust)).is_ok(), may, "{way}");
-    }
-}
-
-#[test]
-fn ops_certificate_answers_rest_on_the_inner_signature() {
-    let op = &*OP;
-    let trust = op.trust.clone().with_issuers(op.issuers.clone());
-    let (expected, judge) = (expected_of("osuuspankki"), live(&trust));
-    let key = PrivateKey::generate().unwrap();
-    let channel = avain_bank_channel::Channel { user_id: "1111111111", ..channel("osuuspankki") };
-    let request = CertificateRequest::new(&channel, &key, "Fixture Oy").unwrap();
-    let issued = |name: &str, days: i64| {
-        let mut parameters = parameters(name);
-        parameters.not_after = NOW + Duration::days(days);
-        issue(&op.customers, key.pkcs8(), &parameters)
-    };
-    let expected = Expected { customer_id: "1111111111".into(), sender_id: "1111111111".into(), ..expected };
-    let answered = |certificate: Vec<u8>| {
-        let rest = certificates(&[certificate]);
-        let user = "1111111111";
-        Answer { operation: "getCertificate", rest: &rest, sender_id: user, customer_id: user, ..ISSUERS }
-            .signed_by(&op.envelope, &op.application)
-    };
-    let read = |answer: &[u8]| answer::certificate(answer, &expected, &judge, request.public_key());
-    let good = issued("1111111111", 730);
-    let answer = answered(good.clone());
-    assert!(!String::from_utf8(answer.clone()).unwrap().contains("Security"));
-    assert_eq!(read(&answer), Ok(good));
-    // The bank answers a request with an old key with the old certificate, as success.
-    assert_eq!(read(&answered(issued("1111111111", -1))), Err(Error::Certificate("it has expired")));
-    assert_eq!(read(&answered(issued("2222222222", 730))), Err(Error::Certificate("it is for another user id")));
-    let unsigned = Answer { operation: "getCertificate", ..ISSUERS };
-    let unsigned = unsigned.envelope(&unsigned.application());
-    let expected = expected_of("osuuspankki");
-    let refused = answer::certificate(unsigned.as_bytes(), &expected, &judge, request.public_key());
-    assert!(matches!(refused, Err(Error::Untrusted { layer: Layer::Application, .. })), "{refused:?}");
-    // Nothing but the application's signature says anything: a header's code alone does not.
-    let nothing = Answer { operation: "getCertificate", code: "30", ..ISSUERS }.envelope("");
-    let refused = answer::certificate(nothing.as_bytes(), &expected, &judge, request.public_key());
-    assert!(matches!(refused, Err(Error::Unreadable(_))), "{refused:?}");
-}
-
-#[test]
-fn samlink_codes_have_one_digit_and_certificates_are_pem_in_base64() {
-    let bank = Bank::new("Samlink");
-    let key = PrivateKey::generate().unwrap();
-    let request = CertificateRequest::new(&channel("pop"), &key, "Fixture Oy").unwrap();
-    let issued = |user_id: &str| {
-        let mut parameters = parameters("Fixture Oy");
-        parameters.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 4]), user_id);
-        issue(&bank.issuer, key.pkcs8(), &parameters)
-    };
-    let read = |code: &str, entries: &[Vec<u8>]| {
-        let answer = Answer { way: "pop", operation: "getCertificate", code, rest: &certificates(entries), ..ISSUERS };
-        answer::certificate(&answer.signed(&bank), &expected_of("pop"), &bank.judge(), request.public_key())
-    };
-    let good = issued("11111111");
-    let pem = |der: &[u8]| xmlsec::pem("CERTIFICATE", der).into_bytes();
-    assert_eq!(read("0", &[pem(&good)]), Ok(good.clone()));
-    assert_eq!(read("00", &[good.clone()]), Ok(good.clone()), "another source has DER");
-    assert_eq!(read("0", &[pem(&issued("2"))]), Err(Error::Certificate("it is for another user id")));
-    let two = [pem(&good), pem(&good)].concat();
-    assert_eq!(read("0", &[two]), Err(Error::Unreadable("not one certificate in the PEM".into())));
-    let broken = Err(Error::Unreadable("a certificate's PEM is broken".into()));
-    assert_eq!(read("0", &[b"-----BEGIN CERTIFICATE-----\nA".to_vec()]), broken);
-    assert!(matches!(read("30", &[]), Err(Error::Refused { code, .. }) if code == "30"));
-    let unsigned = Answer { way: "pop", operation: "getCertificate", ..ISSUERS };
-    let unsigned = unsigned.envelope(&unsigned.application());
-    let refused = answer::certificate(unsigned.as_bytes(), &expected_of("pop"), &bank.judge(), request.public_key());
-    assert!(matches!(refused, Err(Error::Untrusted { layer: Layer::Envelope, .. })), "{refused:?}");
-}
-
-#[test]
-fn sha_1_is_taken_in_answers_only_where_the_profile_must() {
-    let bank = Bank::new("Bank");
-    for (way, taken) in [("danskebank", true), ("sp", true), ("aktia", true), ("nordea", false), ("osuuspankki", false)]
-    {
-        let answer = Answer { way, ..LIST };
-        let form = Form { hash: Hash::Sha1, ..Form::INCLUSIVE };
-        let application = enveloped::sign(&answer.application(), &bank.signer, &form).unwrap();
-        let read = answer::file_list(&answer.wrapped(&bank, &application), &expected_of(way), &bank.judge());
-        assert_eq!(read.is_ok(), taken, "{way} {read:?}");
-    }
-}
+use crate::bank::{Answer, Bank, authority, channel, expected_of, issue, parameters, signer};
+use crate::op::{LIST, live};
 
 /// Danske Bank: one signer, and the customer's key and certificate for what the bank encrypts.
 struct Danske {
@@ -350,7 +136,7 @@ fn danskes_own_certificates_chain_to_the_pinned_root() {
 fn danske_issues_two_certificates_for_the_keys_asked_for() {
     let danske = &*DANSKE;
     let (bank, expected) = (&danske.bank, expected_of("danskebank"));
-    let channel = avain_bank_channel::Channel { user_id: "360817", ..channel("danskebank") };
+    let channel = Channel { user_id: "360817", ..channel("danskebank") };
     let pair: Vec<(CertificateRequest, Vec<u8>)> = (0..2)
         .map(|_| {
             let key = PrivateKey::generate().unwrap();
@@ -413,9 +199,9 @@ fn danske_tells_how_certificates_stand_and_what_was_revoked() {
     let stand = format!("{all}<e:Timestamp>2027-01-15T10:00:30Z</e:Timestamp><e:RequestId/>");
     let stand = factory(bank, "CertificateStatus", "00", &stand);
     assert_eq!(answer::certificate_status(&stand, &expected, &judge).unwrap(), listed);
-    let states: Vec<_> = listed.iter().map(|it| (it.serial.as_str(), it.state, it.date.as_deref())).collect();
+    let stood: Vec<_> = listed.iter().map(|it| (it.serial.as_str(), it.state, it.date.as_deref())).collect();
     assert_eq!(
-        states,
+        stood,
         [
             ("1", CertificateState::Good, Some("2028-01-01T00:00:00Z")),
             ("2", CertificateState::ExpiresSoon, None),
