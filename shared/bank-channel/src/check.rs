@@ -4,7 +4,7 @@
 //! What an answer that arrives goes through (`verify`) stops at the first thing that is wrong. Here every layer is looked
 //! into, the first thing wrong is the reason, and the rest is told as well. A test holds the two together.
 
-use avain_xml_security::encryption::{Cipher, DecryptionKey, decrypt};
+use avain_xml_security::encryption::{Cipher, DecryptionKey};
 use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, Policy, soap};
 use time::format_description::well_known::Rfc3339;
@@ -14,7 +14,7 @@ use crate::answer::{FACTORY_OPERATIONS, FactoryOperation, peek};
 use crate::fault::{PKI_FACTORY, fault};
 use crate::operation::{GET_SERVICE_CERTIFICATES, OPERATIONS, Operation, SOAP};
 use crate::request::ELEMENTS;
-use crate::verify::{XENC, base64, clean, only_child, two_digits};
+use crate::verify::{XENC, base64, clean, only_child, opened, two_digits};
 use crate::{Error, Profile, Trust, schema};
 
 mod contents;
@@ -96,7 +96,7 @@ impl Case<'_> {
             return;
         }
         if let Some(Error::Fault { code, unverified }) = fault(document.root()) {
-            return self.fault(document, code, unverified);
+            return self.fault(document, code.as_deref(), &unverified);
         }
         let out = match soap::unsigned_body(document) {
             Ok(body) => only_child(body),
@@ -125,15 +125,15 @@ impl Case<'_> {
     }
 
     /// Faults are not signed: the code is the bank's only if nobody else has written it.
-    fn fault(&mut self, document: &Document<'_>, code: Option<String>, said: String) {
+    fn fault(&mut self, document: &Document<'_>, code: Option<&str>, said: &str) {
         let body = document.root().child(SOAP, "Body");
         let element = body.and_then(only_child).map(|element| clean(element.local_name()));
         if let Some(fault) = body.and_then(only_child).filter(|it| it.namespace() == PKI_FACTORY) {
             self.header(fault, PKI_FACTORY);
         }
         self.report.operation = element;
-        self.report.response_code = code.as_deref().map(two_digits);
-        self.report.response_text = Some(said.clone());
+        self.report.response_code = code.map(two_digits);
+        self.report.response_text = Some(said.to_owned());
         self.report.find(Reason::BankError, format!("a fault, which is not signed: {said}"));
     }
 
@@ -146,15 +146,12 @@ impl Case<'_> {
         let envelope_signer = self.envelope(document, &trust, operation.answer_is_signed(profile));
 
         let model = operation.model(profile);
-        let header_code = match out.child(model, "ResponseHeader") {
-            Some(header) => {
-                self.header(header, model);
-                self.code(header, model, "ResponseCode", "ResponseText")
-            }
-            None => {
-                self.report.find(Reason::Schema, "no ResponseHeader".into());
-                None
-            }
+        let header_code = if let Some(header) = out.child(model, "ResponseHeader") {
+            self.header(header, model);
+            self.code(header, model, "ResponseCode", "ResponseText")
+        } else {
+            self.report.find(Reason::Schema, "no ResponseHeader".into());
+            None
         };
         let wrapped = out.child(model, "ApplicationResponse").map(|it| it.text()).unwrap_or_default();
         if wrapped.trim().is_empty() {
@@ -278,37 +275,28 @@ impl Case<'_> {
     }
 
     fn bank_error(&mut self) {
-        let report = &mut self.report;
-        let code = report.response_code.clone().unwrap_or_default();
-        let text = report.response_text.clone().unwrap_or_default();
-        report.find(Reason::BankError, format!("{code} {text}"));
+        let code = self.report.response_code.clone().unwrap_or_default();
+        let text = self.report.response_text.clone().unwrap_or_default();
+        self.report.find(Reason::BankError, format!("{code} {text}"));
     }
 
     /// The application response's bytes, decrypted if need be.
     fn opened(&mut self, wrapped: &str) -> Option<Vec<u8>> {
-        let bytes = match base64(wrapped) {
-            Ok(bytes) => bytes,
-            Err(_) => {
-                self.report.find(Reason::Schema, "the ApplicationResponse is not base64".into());
-                return None;
-            }
+        let Ok(bytes) = base64(wrapped) else {
+            self.report.find(Reason::Schema, "the ApplicationResponse is not base64".into());
+            return None;
         };
         let plain = match Document::parse(&bytes) {
             Ok(document) if document.root().is(XENC, "EncryptedData") => {
-                self.report.encrypted = true;
-                let allowed = [Cipher::Aes256Cbc, Cipher::TripleDesCbc];
-                let opened = self.saved.keys.iter().find_map(|key| {
-                    let plain = decrypt(document.root(), key, &allowed).ok()?;
-                    Document::parse(&plain).is_ok().then(|| plain.to_vec())
-                });
-                if opened.is_none() {
-                    self.report.find(Reason::Decrypt, Error::Decryption.to_string());
-                }
-                opened?
+                opened(document.root(), self.saved.keys, &[Cipher::Aes256Cbc, Cipher::TripleDesCbc])
             }
             _ => return Some(bytes),
         };
-        Some(plain)
+        self.report.encrypted = true;
+        if plain.is_none() {
+            self.report.find(Reason::Decrypt, Error::Decryption.to_string());
+        }
+        plain
     }
 }
 

@@ -69,12 +69,12 @@ impl CertificateRequest {
                 SubjectPart::Country(country) => subject.push(DnType::CountryName, printable(country)),
                 SubjectPart::CompanyAsCommonName => subject.push(DnType::CommonName, company),
                 SubjectPart::CompanyAsOrganisation => subject.push(DnType::OrganizationName, company),
-                SubjectPart::UserIdAsCommonName => subject.push(DnType::CommonName, printable(user_id)),
+                SubjectPart::UserIdAsCommonName => subject.push(DnType::CommonName, *user_id),
                 SubjectPart::UserIdAsSerialNumber => {
                     subject.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(user_id));
                 }
                 SubjectPart::UserIdAsSurname => {
-                    subject.push(DnType::CustomDnType(SURNAME.to_vec()), printable(user_id));
+                    subject.push(DnType::CustomDnType(SURNAME.to_vec()), *user_id);
                 }
             }
         }

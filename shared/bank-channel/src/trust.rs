@@ -138,7 +138,7 @@ impl Trust {
 
     /// These and the certificates of a PEM text as roots: an operator's own.
     pub fn with_pem(mut self, text: &str) -> Result<Self, Reason> {
-        let certificates = pem::certificates(text).ok_or_else(|| Reason::Certificate(Distrust::Other("not PEM")))?;
+        let certificates = pem::certificates(text).ok_or(Reason::Certificate(Distrust::Other("not PEM")))?;
         Roots::from_der(certificates.clone())?;
         self.roots.extend(certificates.into_iter().map(|certificate| Root { certificate, signers: None }));
         Ok(self)

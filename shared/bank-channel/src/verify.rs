@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use avain_xml_security::encryption::{DecryptionKey, decrypt};
+use avain_xml_security::encryption::{Cipher, DecryptionKey, decrypt};
 use avain_xml_security::{Document, Element, Policy, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use time::{Duration, OffsetDateTime};
@@ -174,12 +174,15 @@ pub(crate) fn decrypted(bytes: Vec<u8>, profile: &Profile, keys: &[DecryptionKey
         drop(document);
         return Ok(bytes);
     }
-    let plain = keys.iter().find_map(|key| {
-        let plain = decrypt(document.root(), key, &encryption.accepted).ok()?;
-        // With a wrong key what comes out may be anything.
+    opened(document.root(), keys, &encryption.accepted).ok_or(Error::Decryption)
+}
+
+/// Decrypted with whichever key gives XML: with a wrong one what comes out may be anything.
+pub(crate) fn opened(encrypted: Element<'_>, keys: &[DecryptionKey], accepted: &[Cipher]) -> Option<Vec<u8>> {
+    keys.iter().find_map(|key| {
+        let plain = decrypt(encrypted, key, accepted).ok()?;
         Document::parse(&plain).is_ok().then(|| plain.to_vec())
-    });
-    plain.ok_or(Error::Decryption)
+    })
 }
 
 pub(crate) fn fields(operation: &Operation) -> &'static [Field] {

@@ -10,6 +10,9 @@ use crate::profile::StatusWords;
 use crate::verify::{application, base64, unreadable};
 use crate::{Error, Expected, Judge};
 
+/// How RFC 1952 begins.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
 /// A file waiting at the bank. Texts are free of control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileDescriptor {
@@ -182,7 +185,14 @@ pub(crate) fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Erro
     }
     let content = response.child(APPLICATION, "Content").ok_or_else(|| unreadable("no Content"))?;
     let bytes = base64(&content.text())?;
-    if flag(response, "Compressed") { gunzip(&bytes, max) } else { Ok(bytes) }
+    if flag(response, "Compressed") {
+        gunzip(&bytes, max)
+    } else if bytes.starts_with(&GZIP_MAGIC) {
+        // Packed without saying so (brief 2.7); what cannot be unpacked then is a file that only begins so.
+        Ok(gunzip(&bytes, max).unwrap_or(bytes))
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// GZIP (RFC 1952), whatever `CompressionMethod` calls it, with a cap on what comes out.

@@ -1,8 +1,7 @@
 //! Words of a profile for things of `avain-xml-security`.
 
-use avain_xml_security::C14n;
 use avain_xml_security::encryption::Cipher;
-use avain_xml_security::policy::Hash;
+use avain_xml_security::{C14n, Hash};
 use serde::{Deserialize, Deserializer, de::Error};
 use time::Date;
 use time::macros::format_description;

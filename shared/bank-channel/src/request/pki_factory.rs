@@ -64,7 +64,7 @@ impl Channel<'_> {
     /// Asks for the bank's own certificates: which requests are encrypted to, and which signs its answers. Not signed.
     pub fn bank_certificates(&self, stamp: &Stamp<'_>) -> Result<Request, Error> {
         let factory = self.factory()?;
-        let mut xml = self.element("GetBankCertificateRequest", None);
+        let mut xml = element("GetBankCertificateRequest", None);
         xml.text("elem:BankRootCertificateSerialNo", Some(&factory.root_serial_number), SERIAL_MAX)?;
         self.stamped(&mut xml, stamp)?;
         self.factory_request("GetBankCertificate", stamp, &closed(xml, "GetBankCertificateRequest"))
@@ -106,7 +106,7 @@ impl Channel<'_> {
         revocation: Revocation<'_>,
         reason: Option<CrlReason>,
     ) -> Result<Request, Error> {
-        let mut xml = self.element("RevokeCertificateRequest", Some(SIGNED_ID));
+        let mut xml = element("RevokeCertificateRequest", Some(SIGNED_ID));
         self.key_generator(&mut xml)?.text("elem:CustomerId", Some(self.user_id), CUSTOMER_ID)?;
         match revocation {
             Revocation::Certificates(serials) => self::serials(&mut xml, "elem:CertificateSerialNo", serials, 1)?,
@@ -126,7 +126,7 @@ impl Channel<'_> {
 
     /// Asks how certificates stand; signed. Serial numbers are decimal, one to ten of them.
     pub fn certificate_status(&self, stamp: &Stamp<'_>, key: &SigningKey, serials: &[&str]) -> Result<Request, Error> {
-        let mut xml = self.element("CertificateStatusRequest", Some(SIGNED_ID));
+        let mut xml = element("CertificateStatusRequest", Some(SIGNED_ID));
         self.key_generator(&mut xml)?;
         self::serials(&mut xml, "elem:CertificateSerialNo", serials, 1)?;
         xml.text("elem:CustomerId", Some(self.user_id), CUSTOMER_ID)?;
@@ -137,7 +137,7 @@ impl Channel<'_> {
 
     /// Asks for all certificates of the customer; signed.
     pub fn own_certificates(&self, stamp: &Stamp<'_>, key: &SigningKey) -> Result<Request, Error> {
-        let mut xml = self.element("GetOwnCertificateListRequest", Some(SIGNED_ID));
+        let mut xml = element("GetOwnCertificateListRequest", Some(SIGNED_ID));
         self.key_generator(&mut xml)?.text("elem:CustomerId", Some(self.user_id), CUSTOMER_ID)?;
         self.stamped(&mut xml, stamp)?;
         let signed = self.element_signed(&closed(xml, "GetOwnCertificateListRequest"), key)?;
@@ -156,7 +156,7 @@ impl Channel<'_> {
         stamp: &Stamp<'_>,
         requests: &CertificateRequests<'_>,
     ) -> Result<Writer, Error> {
-        let mut xml = self.element(name, id);
+        let mut xml = element(name, id);
         xml.text("elem:CustomerId", Some(self.user_id), CUSTOMER_ID)?;
         self.key_generator(&mut xml)?
             .open("elem:EncryptionCertPKCS10")
@@ -168,13 +168,6 @@ impl Channel<'_> {
         self.stamped(&mut xml, stamp)?;
         self.environment(&mut xml, "elem:Environment")?;
         Ok(xml)
-    }
-
-    fn element(&self, name: &str, id: Option<&str>) -> Writer {
-        let id = id.map(|id| format!(" xml:id=\"{id}\"")).unwrap_or_default();
-        let mut xml = Writer::default();
-        xml.open(&format!("elem:{name} xmlns:elem=\"{ELEMENTS}\"{id}"));
-        xml
     }
 
     fn key_generator<'w>(&self, xml: &'w mut Writer) -> Result<&'w mut Writer, Error> {
@@ -237,6 +230,14 @@ impl Channel<'_> {
         let (body, expected) = (xml.finish().into_bytes(), self.expected(stamp));
         Ok(Request { service: Service::Certificates, soap_action: operation, body, expected })
     }
+}
+
+/// The start of a request element.
+fn element(name: &str, id: Option<&str>) -> Writer {
+    let id = id.map(|id| format!(" xml:id=\"{id}\"")).unwrap_or_default();
+    let mut xml = Writer::default();
+    xml.open(&format!("elem:{name} xmlns:elem=\"{ELEMENTS}\"{id}"));
+    xml
 }
 
 fn closed(mut xml: Writer, name: &str) -> String {

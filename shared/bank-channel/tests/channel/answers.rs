@@ -76,6 +76,8 @@ fn content_is_decoded_and_unpacked_with_a_cap() {
     for method in ["GZIP", "gzip", "RFC1952"] {
         assert_eq!(file(&compressed(method, &packed)).unwrap(), b"camt");
     }
+    assert_eq!(file(&format!("<Content>{packed}</Content>")).unwrap(), b"camt", "without saying so");
+    assert_eq!(file("<Content>H4sA</Content>").unwrap(), [0x1f, 0x8b, 0], "it only begins so");
     let unreadable = |rest: &str, why: &str| assert_eq!(file(rest), Err(Error::Unreadable(why.into())));
     unreadable(&compressed("GZIP", &packed[..packed.len() / 4 * 3 / 4 * 4]), "the compressed content is broken");
     let bomb = BASE64.encode(gzip(&vec![0; 50 * 1024 * 1024 + 1]));
@@ -253,12 +255,7 @@ fn the_issued_certificate_is_the_one_asked_for() {
         let entries: Vec<_> = certificates.iter().map(entry).collect();
         let rest = format!("<Certificates>{}</Certificates>", entries.concat());
         let answer = Answer { operation: "getCertificate", rest: &rest, ..Answer::default() };
-        let application = answer
-            .application()
-            .replace("http://bxd.fi/xmldata/", "http://filetransfer.nordea.com/xmldata/")
-            .replace("ApplicationResponse", "CertApplicationResponse");
-        let application = enveloped::sign(&application, &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
-        answer::certificate(&answer.wrapped(&bank, &application), &expected(), &bank.judge(), request.public_key())
+        answer::certificate(&answer.signed(&bank), &expected(), &bank.judge(), request.public_key())
     };
     let issued = |user_id: &str, key: &PrivateKey, days: i64| {
         let mut parameters = parameters("Fixture Oy");

@@ -1,11 +1,13 @@
 //! Every answer of the reference data, of every bank, judged offline as its index says; and what arrives is judged alike.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use avain_bank_channel::check::{self, Reason, Report, Saved, Signature, Verdict};
-use avain_bank_channel::{Profile, Trust, profile};
+use avain_bank_channel::{Error, Expected, Judge, Layer, Profile, Trust, answer, profile};
 use avain_test_support::{output, peer, reference_data};
 use avain_xml_security::encryption::DecryptionKey;
+use avain_xml_security::{Distrust, Error as Untrusted};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -174,4 +176,70 @@ fn outcome(profile: &Profile, expected: &Value) -> (Verdict, Option<Reason>) {
     let code = application["ResponseCode"].as_str().or(application["ReturnCode"].as_str()).unwrap();
     let is_empty_list = code == "24" && ["downloadFileListout", "getUserInfoout"].contains(&operation);
     if ["00", "0"].contains(&code) || is_empty_list { (Verdict::Accept, None) } else { reject(Reason::BankError) }
+}
+
+/// What arrives goes through the gate, what was saved through the check: the two agree on every answer of the reference
+/// data.
+#[test]
+fn the_gate_says_of_every_answer_what_the_check_says() {
+    let Some(folder) = reference_data() else { return };
+    let index: Value = serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap();
+    for entry in index["fixtures"].as_array().unwrap() {
+        let file = entry["file"].as_str().unwrap();
+        let (bank, name) = file.split_once('/').unwrap();
+        if !name.starts_with("gen_resp_") && !name.starts_with("resp_") {
+            continue;
+        }
+        let profile = profile(bank_key(bank)).unwrap();
+        let generated = name.starts_with("gen_");
+        let trust = if generated { fixture_trust(&folder) } else { Trust::saved(&profile.bank) };
+        let keys = keys(&folder, file);
+        let bytes = std::fs::read(folder.join(file)).unwrap();
+        let saved = Saved { profile, trust: &trust, keys: &keys, at: None, now: NOW, sent_request_id: None };
+        let report = check::answer(&bytes, &saved);
+        let at = OffsetDateTime::parse(&report.judged_at, &Rfc3339).unwrap();
+        let header = report.header.as_ref().unwrap();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        let expected = Expected {
+            profile: Arc::clone(profile),
+            sender_id: text(&header.sender_id),
+            request_id: text(&header.request_id),
+            customer_id: report.customer_id.clone().unwrap_or_else(|| text(&header.sender_id)),
+        };
+        let judge = Judge::saved(&trust, at).with_keys(&keys);
+        let gate = gate(&bytes, report.operation.as_deref().unwrap(), &expected, &judge);
+        assert_eq!(gate.err(), report.reason, "{file}");
+    }
+}
+
+/// The gate's answer in the words of the check.
+fn gate(bytes: &[u8], operation: &str, expected: &Expected, judge: &Judge<'_>) -> Result<(), Reason> {
+    let read = match operation {
+        "downloadFileListout" => answer::file_list(bytes, expected, judge).map(drop),
+        "downloadFileout" => answer::file(bytes, expected, judge).map(drop),
+        "uploadFileout" => answer::upload(bytes, expected, judge).map(drop),
+        "getUserInfoout" => answer::user_info(bytes, expected, judge).map(drop),
+        "getCertificateout" => answer::certificate(bytes, expected, judge, b"another key").map(drop),
+        "getServiceCertificatesout" => answer::service_certificates(bytes, expected, judge).map(drop),
+        "GetBankCertificateOut" => answer::bank_certificates(bytes, expected, judge).map(drop),
+        "CreateCertificateOut" | "PKIFactoryServiceFault" => {
+            answer::certificates(bytes, expected, judge, b"", b"").map(drop)
+        }
+        other => panic!("{other}"),
+    };
+    match read {
+        // The request's key is not known here: that the certificate is for it is not the check's matter.
+        Ok(()) | Err(Error::Certificate(_)) => Ok(()),
+        Err(Error::Untrusted { reason: Untrusted::Certificate(Distrust::Expired), .. }) => {
+            Err(Reason::CertificateExpired)
+        }
+        Err(Error::Untrusted { reason: Untrusted::Certificate(_), .. }) => Err(Reason::UntrustedCertificate),
+        Err(Error::Untrusted { reason: Untrusted::Expired, .. }) => Err(Reason::TimestampExpired),
+        Err(Error::Untrusted { layer: Layer::Envelope, .. }) => Err(Reason::SoapSignature),
+        Err(Error::Untrusted { layer: Layer::Application, .. }) => Err(Reason::ApplicationResponseSignature),
+        Err(Error::Refused { .. } | Error::Fault { .. }) => Err(Reason::BankError),
+        Err(Error::AnotherRequest(_)) => Err(Reason::RequestIdMismatch),
+        Err(Error::Decryption) => Err(Reason::Decrypt),
+        Err(error) => panic!("{error}"),
+    }
 }

@@ -1,6 +1,8 @@
-//! Profiles as data.
+//! Profiles as data: those that are built in, and an operator's own.
 
-use avain_bank_channel::{Environment, profile};
+use avain_bank_channel::profile::{Proof, TargetIdRule};
+use avain_bank_channel::{Environment, Profile, profile, profiles};
+use avain_xml_security::{Hash, Policy};
 
 #[test]
 fn the_banks_served_are_known_by_their_keys() {
@@ -15,6 +17,69 @@ fn live_addresses_of_nordea_are_the_sha_256_ones() {
     for address in [&addresses.files, &addresses.certificates] {
         assert!(address.starts_with("https://filetransfer.nordea.com/services/") && address.ends_with("/sha2"));
     }
+}
+
+#[test]
+fn every_bank_of_which_the_protocol_is_public_is_built_in_and_no_other() {
+    let keys: Vec<_> = profiles().iter().map(|profile| profile.bank.as_str()).collect();
+    let all = ["aktia", "danskebank", "nordea", "omasp", "osuuspankki", "pop", "shb", "simulator", "sp"];
+    assert_eq!(keys, all);
+    for profile in profiles() {
+        assert!(profile.verified, "{}", profile.bank);
+        assert_eq!(profile.closed.is_some(), profile.bank == "shb");
+        for addresses in [&profile.endpoints.production, &profile.endpoints.test].into_iter().flatten() {
+            assert!([&addresses.files, &addresses.certificates].iter().all(|it| it.starts_with("https://")));
+        }
+    }
+}
+
+#[test]
+fn sha_256_is_sent_wherever_the_bank_takes_it() {
+    for profile in profiles() {
+        let sent = if profile.bank == "danskebank" { Hash::Sha1 } else { Hash::Sha256 };
+        assert_eq!(profile.signing.hash, sent, "{}", profile.bank);
+        let policy = profile.live_policy();
+        assert_eq!(policy.min_rsa_bits, Policy::STRICT.min_rsa_bits);
+        let strict = ["nordea", "simulator", "osuuspankki"].contains(&profile.bank.as_str());
+        assert_eq!(policy.hashes.contains(&Hash::Sha1), !strict, "{}", profile.bank);
+    }
+}
+
+#[test]
+fn enrolment_is_each_banks_own() {
+    for (bank, kind, user_id, code) in [
+        ("osuuspankki", Proof::TransferKey, "1000000000", "2251401483958635"),
+        ("danskebank", Proof::PkiFactory, "1D3456", "1234"),
+        ("sp", Proof::TransferKey, "12345678", "1234567812345678"),
+        ("omasp", Proof::TransferKey, "12345678", "123456781234567812345"),
+    ] {
+        let enrolment = &profile(bank).unwrap().enrolment;
+        assert_eq!(enrolment.kind, kind);
+        assert!(enrolment.user_id.fits(user_id) && !enrolment.user_id.fits(&user_id[1..]), "{bank}");
+        assert!(enrolment.code.fits(code) && !enrolment.code.fits(""), "{bank}");
+    }
+    assert_eq!(profile("osuuspankki").unwrap().enrolment.renewal_days, Some(60));
+}
+
+/// A bank of which nothing is public is a file of the operator's: what it must say, and what is said when it does not.
+#[test]
+fn an_operators_file_is_a_profile() {
+    let text = include_str!("../../profiles/osuuspankki.toml")
+        .replace("bank = \"osuuspankki\"", "bank = \"alandsbanken\"")
+        .replace("verified = true", "verified = false")
+        .replace("target_id = \"omitted\"", "target_id = { fixed = \"X\" }")
+        .replace("upload = \"always\"", "upload = \"xml\"");
+    let read = Profile::from_toml(&text).unwrap();
+    assert_eq!((read.bank.as_str(), read.verified), ("alandsbanken", false));
+    assert_eq!(read.target_id, TargetIdRule::Fixed("X".into()));
+    let why = |from: &str, to: &str| Profile::from_toml(&text.replacen(from, to, 1)).unwrap_err().to_string();
+    assert!(why("receiver_id", "reciever_id").contains("unknown field `reciever_id`"));
+    assert!(why("receiver_id = \"OKOYFIHH\"", "").contains("missing field `receiver_id`"));
+    assert!(why("hash = \"sha256\"", "hash = \"md5\"").contains("md5 is not known"));
+    assert!(why("kind = \"transfer-key\"", "kind = \"pki-factory\"").contains("pki_factory"));
+    assert!(why("accepted = [\"sha256\"]", "accepted = []").contains("signing.accepted is empty"));
+    assert!(why("verified", "request_id_max = 36\nverified").contains("request_id_max"));
+    assert!(why("", "= ").contains("cannot be used"));
 }
 
 #[test]
