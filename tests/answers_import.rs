@@ -154,7 +154,7 @@ async fn what_an_import_is_refused_for_changes_nothing() {
     import(&firm, &both).await.is(400, "01", "Invalid parameter(s): EncCertificate (for danskebank only)");
 
     let at = async |path: &str| firm.as_admin(Method::PUT, path, &good).await;
-    for bank in ["nosuchbank", "danskebank", "osuuspankki", "Simulator"] {
+    for bank in ["nosuchbank", "alandsbanken", "spankki", "Simulator"] {
         at(&format!("/v2/certs/{bank}")).await.is(400, "01", "Invalid parameter bank");
     }
     at("/v2/certs/nordea").await.is(403, "01", "No service agreement");

@@ -24,12 +24,15 @@ use avain_api::operations::{
 };
 use avain_api::route::{Route, find};
 use avain_api::{Deps, Operation};
+use avain_bank_simulator::BankKey;
+use avain_domain::Context;
 use avain_domain::names::{Bank, Email};
+use avain_domain::organisations::set_agreement;
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
     FileDescriptor, FileStatus, Issued, KeyContext, Random, RenewalRequest, Store, Unavailable, UnreadableFile, Vault,
 };
-use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
+use avain_domain::records::{Agreement, Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
 use avain_domain::service_keys::ServiceKeys;
@@ -94,6 +97,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let owner = client_of("count@example.com");
     play_organisation(&owner, &client_of("other@example.com"), &client_of("third@example.com"), &inside, &admin).await;
 
+    play_deletion(&client_of("fourth@example.com"), &inside, &banks).await;
     play_authenticator(&client_of("count@example.com"), &codes, &inside, &SystemClock).await;
 
     let mut table = String::from("operation R W O K I B\n");
@@ -134,6 +138,33 @@ async fn play(story: &Story<'_>, inside: &Inside) -> Credentials {
     inside.named("ListAuditEvents", client::call(inside, trail)).await;
     inside.named("GetOpenApi", story.document()).await;
     admin
+}
+
+/// What it takes to have a bank delete a payment that waits there.
+async fn play_deletion(story: &Story<'_>, inside: &Inside, banks: &Banks) {
+    let bank = "osuuspankki";
+    banks.root(BankKey::Osuuspankki).unwrap();
+    let admin = story.open("admin", "0").await.unwrap();
+    let store = inside.deps.store().unwrap();
+    let found = store.account(&Email::parse(&story.company.email).unwrap()).await.unwrap();
+    let organisation = found.into_iter().find_map(|stored| match stored.record {
+        Record::Account(account) => Some(account.organisation),
+        _ => None,
+    });
+    let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "operator" };
+    set_agreement(context, store, &organisation.unwrap(), Agreement::Active).await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    story.enrol(&admin, bank, "1000000000", "2251401483958635").await.unwrap();
+    let data = story.open("data", &admin.api_key).await.unwrap();
+    let file = payment("WAITS", &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
+    story
+        .upload(&data, bank, "pain.001.001.09", file.as_bytes(), &signer.sign(file.as_bytes()).unwrap())
+        .await
+        .unwrap();
+    let listed = story.files(&data, bank, "ALL").await.unwrap();
+    let waiting = listed.iter().find(|it| it.status == "WFP").unwrap();
+    inside.named("DeleteFile", story.delete(&data, bank, waiting)).await;
 }
 
 /// What an authenticator and a forgotten password take.
