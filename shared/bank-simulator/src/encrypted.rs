@@ -38,9 +38,10 @@ pub(crate) fn cipher_of(document: &Document<'_>) -> Cipher {
     }
 }
 
-fn payload_of(element: Element<'_>) -> Option<Vec<u8>> {
+/// The bytes of the first ApplicationRequest that holds base64.
+pub(crate) fn payload_of(element: Element<'_>) -> Option<Vec<u8>> {
     if element.local_name() == "ApplicationRequest" {
-        return crate::schema::from_base64(&element.text());
+        return crate::schema::from_base64(&element.text()).filter(|bytes| !bytes.is_empty());
     }
     element.children().find_map(payload_of)
 }

@@ -21,23 +21,22 @@ pub(crate) struct KeyRing {
 }
 
 impl KeyRing {
-    /// Reads the keys back, or makes them.
-    pub(crate) fn open(bank: BankKey, store: Store, now: OffsetDateTime) -> Result<Self, Error> {
-        match store.read(FILE)?.map(Zeroizing::new) {
-            Some(bytes) => {
-                let saved = serde_json::from_slice(&bytes).map_err(|error| store.damaged(FILE, &error))?;
-                let damaged = |error: Error| store.damaged(FILE, &error);
-                let current = Authority::from_saved(bank, &saved, now).map_err(damaged)?;
-                Ok(Self { bank, saved: Mutex::new(saved), current: RwLock::new(Arc::new(current)), store })
-            }
-            None => Self::keep(bank, store, Saved::make(bank, now)?, now),
+    /// Reads the keys back, or makes them. `change` may put others in their place, and says whether it has.
+    pub(crate) fn open(
+        bank: BankKey,
+        store: Store,
+        now: OffsetDateTime,
+        change: impl FnOnce(&mut Saved) -> bool,
+    ) -> Result<Self, Error> {
+        let kept = store.read(FILE)?.map(Zeroizing::new);
+        let mut saved = match &kept {
+            Some(bytes) => serde_json::from_slice(bytes).map_err(|error| store.damaged(FILE, &error))?,
+            None => Saved::make(bank, now)?,
+        };
+        if change(&mut saved) || kept.is_none() {
+            write(&saved, &store)?;
         }
-    }
-
-    /// Takes keys that were made elsewhere.
-    pub(crate) fn keep(bank: BankKey, store: Store, saved: Saved, now: OffsetDateTime) -> Result<Self, Error> {
-        write(&saved, &store)?;
-        let current = Authority::from_saved(bank, &saved, now)?;
+        let current = Authority::from_saved(bank, &saved, now).map_err(|error| store.damaged(FILE, &error))?;
         Ok(Self { bank, store, saved: Mutex::new(saved), current: RwLock::new(Arc::new(current)) })
     }
 

@@ -21,14 +21,10 @@ use crate::{BankKey, Config, Error, account, ways};
 pub(crate) fn open_keys(bank: BankKey, config: &Config) -> Result<KeyRing, Error> {
     let now = (config.clock)();
     let store = Store::open(config.folder.as_ref().map(|folder| folder.join(bank.key_folder())))?;
-    match setting(bank, config) {
-        Some(setting) if setting.keys.any() => {
-            let mut saved = Saved::make(bank, now)?;
-            setting.keys.put_into(&mut saved);
-            KeyRing::keep(bank, store, saved, now)
-        }
-        _ => KeyRing::open(bank, store, now),
-    }
+    KeyRing::open(bank, store, now, |saved| {
+        let given = setting(bank, config).map(|setting| &setting.keys).filter(|keys| keys.any());
+        given.inspect(|keys| keys.put_into(saved)).is_some()
+    })
 }
 
 /// Opens the bank with its keys and its ledger; customers that are to be there from the start and are not in the ledger

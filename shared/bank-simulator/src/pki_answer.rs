@@ -92,6 +92,9 @@ impl PkiAnswer {
             out.element(&start, |response| {
                 response.leaf("elem:ReturnCode", code).leaf("elem:ReturnText", text);
                 details.write(response, now);
+                if self.operation == Operation::CertificateStatus {
+                    response.leaf("elem:Timestamp", &timestamp(now));
+                }
                 response.leaf("elem:RequestId", request_id);
                 let says_environment = matches!(details, PkiDetails::Issued { .. } | PkiDetails::Revoked(_));
                 let environment = self.header.environment.as_deref().filter(|_| says_environment);

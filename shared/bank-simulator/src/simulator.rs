@@ -8,7 +8,7 @@ use crate::fault::Script;
 use crate::key_ring::KeyRing;
 use crate::office::Office;
 use crate::opening;
-use crate::{BankKey, Config, Error, Fault, Operation};
+use crate::{BankKey, Clock, Config, Error, Fault, Operation};
 
 /// Banks that answer over HTTP. Cloning gives another handle on the same banks.
 ///
@@ -17,6 +17,27 @@ use crate::{BankKey, Config, Error, Fault, Operation};
 #[derive(Clone)]
 pub struct Simulator {
     shared: Arc<Shared>,
+}
+
+/// One bank alone, ready to be served.
+pub struct Simulation {
+    /// The bank: see [`Simulator::serve`].
+    pub simulator: Simulator,
+    /// The bank's name in addresses: `/{name}/CorporateFileService`.
+    pub name: String,
+    /// What a client pins, PEM.
+    pub root_pem: String,
+}
+
+/// Opens one bank as a setting file says (`docs/bank-simulator.md`). `bank` is its name, and wins over the file's; `clock` is
+/// used where the file sets no time.
+pub fn simulate(bank: Option<&str>, file: &Path, clock: Clock) -> Result<Simulation, Error> {
+    let config = Config::from_file(bank, file, clock)?;
+    let setting = config.setting.as_ref().map(|setting| (setting.bank, setting.name().to_owned()));
+    let (bank, name) = setting.ok_or_else(|| Error::Provisioned("there is no bank to simulate".into()))?;
+    let simulator = Simulator::open(&config)?;
+    let root_pem = simulator.root_pem(bank)?;
+    Ok(Simulation { simulator, name, root_pem })
 }
 
 struct Shared {

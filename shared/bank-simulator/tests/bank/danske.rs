@@ -103,7 +103,7 @@ async fn renew(world: &World, before: &Pair) -> Pair {
     let content = encrypted(&before.signed("RenewCertificate", fields), &before.bank, Cipher::Aes256Cbc);
     let reply = post(world, &envelope("RenewCertificate", USER, &content)).await;
     reply.is("00", "OK");
-    pair(world, encryption_key, &signing_key, &reply, before.bank.clone())
+    pair(world, &encryption_key, &signing_key, &reply, before.bank.clone())
 }
 
 #[tokio::test]

@@ -122,7 +122,6 @@ pub(crate) async fn bank_certificate(world: &World) -> Vec<u8> {
 /// A customer with its pair of certificates.
 pub(crate) struct Pair {
     pub(crate) customer: Customer,
-    pub(crate) encryption_key: KeyPair,
     pub(crate) encryption: Vec<u8>,
     /// The bank's, to which requests are encrypted.
     pub(crate) bank: Vec<u8>,
@@ -154,12 +153,12 @@ pub(crate) async fn enrol(world: &World) -> Pair {
     let content = encrypted(&request, &bank, Cipher::Aes256Cbc);
     let reply = post(world, &envelope("CreateCertificate", USER, &content)).await;
     reply.is("00", "OK");
-    pair(world, encryption_key, &signing_key, &reply, bank)
+    pair(world, &encryption_key, &signing_key, &reply, bank)
 }
 
 pub(crate) fn pair(
     world: &World,
-    encryption_key: KeyPair,
+    encryption_key: &KeyPair,
     signing_key: &KeyPair,
     reply: &PkiReply,
     bank: Vec<u8>,
@@ -167,7 +166,7 @@ pub(crate) fn pair(
     let key = SigningKey::new(signing_key.serialized_der(), &reply.der("SigningCert")).unwrap();
     *world.decrypts_with.lock().unwrap() = Some(encryption_key.serialized_der().to_vec());
     let customer = Customer { bank: BANK, user_id: USER.into(), name: "Esimerkki Oy".into(), key };
-    Pair { customer, encryption: reply.der("EncryptionCert"), encryption_key, bank }
+    Pair { customer, encryption: reply.der("EncryptionCert"), bank }
 }
 
 impl Pair {

@@ -198,7 +198,10 @@ fn copy_keys(folder: &Path) {
     let keys = KEYS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let clock: Clock = Arc::new(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-        Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
+        let simulator = Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
+        for bank in BankKey::ALL {
+            simulator.root_pem(bank).unwrap();
+        }
         folder
     });
     for entry in std::fs::read_dir(keys.path()).unwrap() {
