@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use avain::machine::{self, Machine, Settings, StartError};
 use avain::server::Server;
-use avain::{audit, demo, org, renewal, rewrap};
+use avain::{audit, bank, demo, org, renewal, rewrap};
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::outbox::{CodeKind, Message};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,6 +40,9 @@ enum Command {
         /// For development: show the codes that go out by SMS and e-mail, and answer GET /dev/outbox (loopback only)
         #[arg(long)]
         dev: bool,
+        /// A folder with bank profiles (*.toml) and roots (BANK.pem) of your own (docs/banks.md)
+        #[arg(long)]
+        banks: Option<PathBuf>,
         /// Verify an e-mail address before the second factor of a login, not after it
         #[arg(long)]
         email_before_mfa: bool,
@@ -49,6 +53,9 @@ enum Command {
     /// List organisations, and change their service agreement
     #[command(subcommand)]
     Org(org::Command),
+    /// Know the banks: list them, judge saved messages of theirs, simulate one
+    #[command(subcommand)]
+    Bank(bank::Command),
     /// Put what is sealed under a new root key: once to do it, again with --drop-old to end it
     Rewrap(rewrap::Options),
 }
@@ -63,11 +70,15 @@ async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match arguments.command {
         Command::Demo => play_demo().await,
-        Command::Serve { data, listen, dev, email_before_mfa } => {
+        Command::Serve { data, listen, dev, banks, email_before_mfa } => {
             let rules = avain_domain::Settings { email_before_mfa, ..avain_domain::Settings::default() };
-            serve(data, &listen, dev, rules).await.map_err(|error| error.to_string())
+            match bank::folder(banks.as_deref()) {
+                Ok(banks) => serve(data, &listen, dev, banks, rules).await.map_err(|error| error.to_string()),
+                Err(message) => Err(message),
+            }
         }
         Command::Audit(command) => return audit::run(command).await,
+        Command::Bank(command) => return bank::run(command).await,
         Command::Org(command) => org::run(command).await,
         Command::Rewrap(options) => rewrap::run(options).await.map_err(|error| error.to_string()),
     };
@@ -86,12 +97,19 @@ async fn play_demo() -> Result<(), String> {
     demo::run(&folder).await.map(drop).map_err(|error| format!("the demo failed: {error}"))
 }
 
-async fn serve(data: PathBuf, listen: &str, dev: bool, rules: avain_domain::Settings) -> Result<(), StartError> {
+async fn serve(
+    data: PathBuf,
+    listen: &str,
+    dev: bool,
+    banks: Folder,
+    rules: avain_domain::Settings,
+) -> Result<(), StartError> {
     tracing_subscriber::fmt().json().with_writer(std::io::stderr).init();
     if dev {
         loopback_only(listen)?;
     }
-    let settings = Settings { dev, rules, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
+    let settings =
+        Settings { dev, banks, rules, observer: dev.then(|| Box::new(show) as _), ..Settings::new(data.clone()) };
     let mut server = Server::start(Machine::start(settings).await?, listen).await?;
     let key_path = data.join("password-key.pem");
     machine::write_private(&key_path, &server.machine.password_key)?;
