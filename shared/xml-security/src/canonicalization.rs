@@ -101,6 +101,16 @@ struct DigestSink {
 }
 
 impl C14nSink for DigestSink {
+    #[inline]
+    fn write_byte(&mut self, byte: u8) {
+        if self.buffer.len() == BUFFER {
+            self.context.update(&self.buffer);
+            self.buffer.clear();
+        }
+        self.buffer.push(byte);
+    }
+
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         if self.buffer.len() + bytes.len() > BUFFER {
             self.context.update(&self.buffer);

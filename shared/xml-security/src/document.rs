@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
+use bergshamra_xml::NodeSet;
+use bergshamra_xml::nodeset::{NodeIdSet, NodeSetType};
 use uppsala::{NodeId, NodeKind};
 
 use crate::Error;
+use crate::encoding::decode_base64;
 
 /// Namespace of the prefix `xml`: `xml:id`.
 pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
@@ -15,12 +18,18 @@ pub(crate) const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-20040
 /// The attributes that are ids without a schema saying so (bank-channel brief 2.2 and 12 l).
 const ID_ATTRIBUTES: [(&str, &str); 4] = [(WSU, "Id"), (XML_NAMESPACE, "id"), ("", "Id"), ("", "ID")];
 
+/// XML signature namespace.
+pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+
 const MAX_DEPTH: u32 = 64;
 
 /// A document without document type or entities, in which every id (`wsu:Id`, `xml:id`, `Id`, `ID`) is unique.
 pub struct Document<'a> {
     pub(crate) dom: uppsala::Document<'a>,
     root: NodeId,
+    /// Every `ds:Signature`, in document order.
+    signatures: Vec<NodeId>,
+    comments: NodeIdSet,
 }
 
 impl<'a> Document<'a> {
@@ -35,32 +44,53 @@ impl<'a> Document<'a> {
             .map_err(|error| Error::Malformed(error.to_string()))?;
         check_declaration(&dom)?;
         let root = dom.document_element().ok_or_else(|| Error::Malformed("no document element".into()))?;
-        let document = Self { dom, root };
-        document.check_elements()?;
+        let mut document = Self { dom, root, signatures: Vec::new(), comments: NodeIdSet::default() };
+        document.walk()?;
         Ok(document)
     }
 
     /// The document element.
     #[must_use]
     pub fn root(&self) -> Element<'_> {
-        Element { dom: &self.dom, node: self.root }
+        Element { document: self, node: self.root }
     }
 
-    /// Unique ids, and no prefix declared as nothing: Namespaces in XML 1.0 forbids it, the parser lets it pass, and
-    /// canonicalisation would not show it.
-    fn check_elements(&self) -> Result<(), Error> {
-        let mut seen = HashSet::new();
-        for element in self.root().with_descendants() {
+    /// The nodes of the whole document, without comments.
+    pub(crate) fn nodes_without_comments(&self) -> NodeSet {
+        NodeSet::from_ids(self.comments.clone(), NodeSetType::Invert)
+    }
+
+    /// Notes signatures and comments, and checks each element: unique ids, and no prefix declared as nothing (Namespaces in
+    /// XML 1.0 forbids it, the parser lets it pass, and canonicalisation would not show it).
+    fn walk(&mut self) -> Result<(), Error> {
+        let (mut signatures, mut comments, mut seen) = (Vec::new(), NodeIdSet::default(), HashSet::new());
+        let mut next = Some(self.dom.root());
+        while let Some(node) = next {
+            if let Some(NodeKind::Comment(_)) = self.dom.node_kind(node) {
+                comments.insert(node.index());
+            }
+            let element = Element { document: self, node };
             if element.declarations().any(|(prefix, namespace)| !prefix.is_empty() && namespace.is_empty()) {
                 return Err(Error::Malformed("a prefix is declared as nothing".into()));
             }
-            for id in element.ids() {
-                if !seen.insert(id) {
-                    return Err(Error::Malformed("two elements have one id".into()));
-                }
+            if !element.ids().all(|id| seen.insert(id)) {
+                return Err(Error::Malformed("two elements have one id".into()));
             }
+            if element.is(DSIG, "Signature") {
+                signatures.push(node);
+            }
+            next = self.following(node);
         }
+        (self.signatures, self.comments) = (signatures, comments);
         Ok(())
+    }
+
+    /// The next node in document order.
+    fn following(&self, node: NodeId) -> Option<NodeId> {
+        self.dom.first_child(node).or_else(|| {
+            let mut up = std::iter::successors(Some(node), |&node| self.dom.parent(node));
+            up.find_map(|node| self.dom.next_sibling(node))
+        })
     }
 }
 
@@ -81,7 +111,7 @@ fn check_declaration(dom: &uppsala::Document<'_>) -> Result<(), Error> {
 /// One element of a document.
 #[derive(Clone, Copy)]
 pub struct Element<'d> {
-    pub(crate) dom: &'d uppsala::Document<'d>,
+    document: &'d Document<'d>,
     pub(crate) node: NodeId,
 }
 
@@ -106,8 +136,10 @@ impl<'d> Element<'d> {
 
     /// Child elements in document order.
     pub fn children(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        let dom = self.dom;
-        dom.children_iter(self.node).filter(|&node| dom.element(node).is_some()).map(move |node| Self { dom, node })
+        let (document, dom) = (self.document, self.dom());
+        dom.children_iter(self.node)
+            .filter(|&node| dom.element(node).is_some())
+            .map(move |node| Self { document, node })
     }
 
     /// The only child with this name; none if it is absent or not unique.
@@ -121,13 +153,19 @@ impl<'d> Element<'d> {
     /// The element's own text: all text children (comments skipped), as written.
     #[must_use]
     pub fn text(&self) -> String {
-        self.dom
-            .children_iter(self.node)
-            .filter_map(|node| match self.dom.node_kind(node) {
-                Some(NodeKind::Text(text) | NodeKind::CData(text)) => Some(&**text),
-                _ => None,
-            })
-            .collect()
+        self.texts().collect()
+    }
+
+    /// What the element's own text is the base64 of, with XML white space anywhere in it; none if it is not base64.
+    #[must_use]
+    pub fn base64(&self) -> Option<Vec<u8>> {
+        let mut texts = self.texts();
+        match (texts.next(), texts.next()) {
+            (None, _) => Some(Vec::new()),
+            // One text and no more is the rule, and a large one need not be copied.
+            (Some(only), None) => decode_base64(only),
+            _ => decode_base64(&self.text()),
+        }
     }
 
     /// An attribute's value by namespace ("" for none) and local name.
@@ -143,6 +181,31 @@ impl<'d> Element<'d> {
             .map(|attribute| &*attribute.value)
     }
 
+    fn texts(&self) -> impl Iterator<Item = &'d str> + use<'d> {
+        let dom = self.dom();
+        dom.children_iter(self.node).filter_map(|node| match dom.node_kind(node) {
+            Some(NodeKind::Text(text) | NodeKind::CData(text)) => Some(&**text),
+            _ => None,
+        })
+    }
+
+    /// The document that the element is a part of, as the parser made it.
+    pub(crate) fn dom(&self) -> &'d uppsala::Document<'d> {
+        &self.document.dom
+    }
+
+    /// Every `ds:Signature` at or below the element, in document order.
+    pub(crate) fn signatures(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
+        let (document, node) = (self.document, self.node);
+        let all = document.signatures.iter().map(move |&node| Self { document, node });
+        all.filter(move |signature| signature.with_ancestors().any(|ancestor| ancestor.node == node))
+    }
+
+    /// The nodes of the element and below it, without comments.
+    pub(crate) fn nodes_without_comments(&self) -> NodeSet {
+        NodeSet::tree_without_comments(self.node, self.dom())
+    }
+
     /// Whether one of the element's ids is this one.
     pub(crate) fn has_id(&self, id: &str) -> bool {
         self.ids().any(|own| own == id)
@@ -150,19 +213,19 @@ impl<'d> Element<'d> {
 
     /// The element and all elements below it, in document order.
     pub(crate) fn with_descendants(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        let dom = self.dom;
+        let (document, dom) = (self.document, self.dom());
         std::iter::once(self.node)
             .chain(dom.descendants(self.node))
             .filter(|&node| dom.element(node).is_some())
-            .map(move |node| Self { dom, node })
+            .map(move |node| Self { document, node })
     }
 
     /// The element and the elements around it, from the inside out.
     pub(crate) fn with_ancestors(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        let dom = self.dom;
+        let (document, dom) = (self.document, self.dom());
         std::iter::successors(Some(self.node), |&node| dom.parent(node))
             .filter(|&node| dom.element(node).is_some())
-            .map(move |node| Self { dom, node })
+            .map(move |node| Self { document, node })
     }
 
     /// What a prefix means here, if anything.
@@ -174,9 +237,9 @@ impl<'d> Element<'d> {
 
     /// The element's text in the source, from `<` to `>`, with where it starts.
     pub(crate) fn source(&self) -> Result<(usize, &'d str), Error> {
-        let range = self.dom.node_range(self.node);
+        let range = self.dom().node_range(self.node);
         range
-            .and_then(|range| Some((range.start, self.dom.input_text().get(range)?)))
+            .and_then(|range| Some((range.start, self.dom().input_text().get(range)?)))
             .filter(|(_, text)| text.starts_with('<') && text.ends_with('>'))
             .ok_or_else(|| Error::Malformed("an element has no place in the source".into()))
     }
@@ -192,6 +255,6 @@ impl<'d> Element<'d> {
     }
 
     fn data(&self) -> Option<&'d uppsala::Element<'d>> {
-        self.dom.element(self.node)
+        self.dom().element(self.node)
     }
 }

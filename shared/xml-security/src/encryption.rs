@@ -13,8 +13,8 @@ use des::TdesEde3;
 use zeroize::Zeroizing;
 
 use crate::certificate::summary;
-use crate::encoding::{decode_base64, encode_base64};
-use crate::signature::DSIG;
+use crate::document::DSIG;
+use crate::encoding::encode_base64;
 use crate::{Document, Element, Error};
 
 /// XML Encryption namespace.
@@ -194,7 +194,7 @@ fn cipher_value(element: Element<'_>) -> Result<Vec<u8>, Error> {
         .child(XENC, "CipherData")
         .and_then(|data| data.child(XENC, "CipherValue"))
         .ok_or_else(|| Error::Malformed("not one CipherValue".into()))?;
-    decode_base64(&value.text()).ok_or(Error::Decryption)
+    value.base64().ok_or(Error::Decryption)
 }
 
 /// The text from the first thing after the XML declaration.

@@ -5,10 +5,10 @@
 use bergshamra_xml::NodeSet;
 
 use crate::canonicalization::{C14n, Canonicalization};
-use crate::document::XML_NAMESPACE;
-use crate::encoding::{decode_base64, encode_base64};
+use crate::document::{DSIG, XML_NAMESPACE};
+use crate::encoding::encode_base64;
 use crate::policy::Hash;
-use crate::signature::{Claim, DSIG, ENVELOPED, Signature, Target};
+use crate::signature::{Claim, ENVELOPED, Signature, Target};
 use crate::splice::Tags;
 use crate::{Distrust, Document, Element, Error, Policy, SigningKey, template};
 
@@ -40,9 +40,7 @@ impl Form {
 /// empty document element gets an end tag.
 pub fn sign(document: &str, key: &SigningKey, form: &Form) -> Result<String, Error> {
     let parsed = Document::parse(document.as_bytes())?;
-    let nodes = NodeSet::all_without_comments(&parsed.dom);
-    let root = parsed.root();
-    sign_nodes(document, root, "", &nodes, key, *form)
+    sign_nodes(document, parsed.root(), "", &parsed.nodes_without_comments(), key, *form)
 }
 
 /// Signs the one element whose `xml:id` is `id`, by the Reference `#id`, in a document of which other parts stay
@@ -55,8 +53,7 @@ pub fn sign_element(document: &str, id: &str, key: &SigningKey, form: &Form) -> 
         .with_descendants()
         .find(|element| is_plain && element.attribute(XML_NAMESPACE, "id") == Some(id))
         .ok_or_else(|| Error::Malformed("no element to sign with this xml:id".into()))?;
-    let nodes = NodeSet::tree_without_comments(element.node, &parsed.dom);
-    sign_nodes(document, element, &format!("#{id}"), &nodes, key, *form)
+    sign_nodes(document, element, &format!("#{id}"), &element.nodes_without_comments(), key, *form)
 }
 
 /// Verifies the one enveloped signature of the document: it must be a child of the document element and its one
@@ -78,7 +75,7 @@ pub(crate) fn claim<'d>(document: &'d Document<'_>, policy: &Policy) -> Result<C
     let root = document.root();
     let (element, signature) = only_signature(root, policy)?;
     let nodes = match signature.references[0].uri {
-        None | Some("") => NodeSet::all_without_comments(&document.dom),
+        None | Some("") => document.nodes_without_comments(),
         Some("#xpointer(/)") => NodeSet::all(&document.dom),
         Some(_) => return Err(Error::NotCovered("the reference is not to the whole document")),
     };
@@ -104,13 +101,12 @@ pub(crate) fn claim_of_element<'d>(root: Element<'d>, policy: &Policy) -> Result
             }
         }
     }
-    let nodes = NodeSet::tree_without_comments(root.node, root.dom);
-    Ok(over(root, nodes, element, signature))
+    Ok(over(root, root.nodes_without_comments(), element, signature))
 }
 
 /// The only signature in `root`, a child of it, with one reference and the enveloped-signature transform.
 fn only_signature<'d>(root: Element<'d>, policy: &Policy) -> Result<(Element<'d>, Signature<'d>), Error> {
-    let mut all = signatures(root);
+    let mut all = root.signatures();
     let element = all.next().ok_or(Error::NotSigned("no signature"))?;
     if all.next().is_some() {
         return Err(Error::NotSigned("more than one signature"));
@@ -129,14 +125,10 @@ fn only_signature<'d>(root: Element<'d>, policy: &Policy) -> Result<(Element<'d>
 }
 
 fn over<'d>(root: Element<'d>, mut nodes: NodeSet, element: Element<'d>, signature: Signature<'d>) -> Claim<'d> {
-    for node in std::iter::once(element.node).chain(root.dom.descendants(element.node)) {
+    for node in std::iter::once(element.node).chain(root.dom().descendants(element.node)) {
         nodes.remove_id(node);
     }
     Claim { signer: certificate(signature.key_info), targets: vec![Target { element: root, nodes }], signature }
-}
-
-fn signatures(root: Element<'_>) -> impl Iterator<Item = Element<'_>> {
-    root.with_descendants().filter(|element| element.is(DSIG, "Signature"))
 }
 
 /// The one `X509Certificate` in the one `X509Data`. Other forms of naming the key beside it are not used.
@@ -145,7 +137,7 @@ fn certificate(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
         .child(DSIG, "X509Data")
         .and_then(|data| data.child(DSIG, "X509Certificate"))
         .ok_or(Error::NotSigned("KeyInfo has not one certificate"))?;
-    decode_base64(&element.text()).ok_or(Error::Certificate(Distrust::Other("not base64")))
+    element.base64().ok_or(Error::Certificate(Distrust::Other("not base64")))
 }
 
 fn sign_nodes(
@@ -156,14 +148,14 @@ fn sign_nodes(
     key: &SigningKey,
     form: Form,
 ) -> Result<String, Error> {
-    if signatures(element).next().is_some() {
+    if element.signatures().next().is_some() {
         return Err(Error::Malformed("the document has a signature already".into()));
     }
     let (digested_as, transforms) = match form.second_transform {
         None => (C14n::Inclusive, vec![ENVELOPED]),
         Some(c14n) => (c14n, vec![ENVELOPED, c14n.uri()]),
     };
-    let digest = Canonicalization::new(digested_as).digest(element.dom, nodes, form.hash)?;
+    let digest = Canonicalization::new(digested_as).digest(element.dom(), nodes, form.hash)?;
     let reference = template::reference(uri, &transforms, form.hash, &digest);
     let signed_info = template::signed_info(form.signed_info.uri(), form.hash, &reference);
     let value = key.sign(form.hash, &canonical_signed_info(&signed_info, element, form.signed_info)?)?;

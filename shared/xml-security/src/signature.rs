@@ -5,12 +5,10 @@
 use bergshamra_xml::NodeSet;
 
 use crate::canonicalization::{C14n, Canonicalization};
-use crate::encoding::decode_base64;
+use crate::document::DSIG;
 use crate::public_key::PublicKey;
 use crate::{Element, Error, Policy, policy::Hash};
 
-/// XML signature namespace.
-pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// The transform that takes the signature itself out of what is digested.
 pub(crate) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
@@ -73,15 +71,15 @@ impl<'d> Signature<'d> {
             hash: allowed_hash(method, Hash::from_signature_algorithm, policy)?,
             canonicalization: Canonicalization::read(canonicalization)?,
             signed_info,
-            value: decode_base64(&value.text()).ok_or(Error::SignatureValue)?,
+            value: value.base64().ok_or(Error::SignatureValue)?,
         })
     }
 
     /// Whether `SignedInfo` was signed with the key of this certificate.
     pub(crate) fn verify_value(&self, certificate: &[u8], policy: &Policy) -> Result<(), Error> {
         let key = PublicKey::of_certificate(certificate)?;
-        let nodes = NodeSet::tree_with_comments(self.signed_info.node, self.signed_info.dom);
-        let signed = self.canonicalization.apply(self.signed_info.dom, &nodes)?;
+        let nodes = NodeSet::tree_with_comments(self.signed_info.node, self.signed_info.dom());
+        let signed = self.canonicalization.apply(self.signed_info.dom(), &nodes)?;
         key.verify(self.hash, policy, &signed, &self.value)
     }
 }
@@ -117,13 +115,13 @@ impl<'d> Reference<'d> {
             enveloped,
             hash: allowed_hash(method, Hash::from_digest_algorithm, policy)?,
             canonicalization,
-            digest: decode_base64(&value.text()).ok_or(Error::Digest)?,
+            digest: value.base64().ok_or(Error::Digest)?,
         })
     }
 
     /// Whether what it is to has the digest that was signed.
     pub(crate) fn check(&self, target: &Target<'_>) -> Result<(), Error> {
-        let digest = self.canonicalization.digest(target.element.dom, &target.nodes, self.hash)?;
+        let digest = self.canonicalization.digest(target.element.dom(), &target.nodes, self.hash)?;
         if digest.as_ref() == self.digest { Ok(()) } else { Err(Error::Digest) }
     }
 }

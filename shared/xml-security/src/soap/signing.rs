@@ -1,6 +1,5 @@
 //! An envelope gets its WS-Security header.
 
-use bergshamra_xml::NodeSet;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
@@ -33,8 +32,8 @@ pub fn sign(
         .and_then(|security| security.child(WSU, "Timestamp"))
         .ok_or(Error::NotSigned("no Timestamp"))?;
     let reference = |id: &str, element: Element<'_>| {
-        let nodes = NodeSet::tree_without_comments(element.node, element.dom);
-        let digest = Canonicalization::new(C14n::Exclusive).digest(element.dom, &nodes, hash)?;
+        let nodes = element.nodes_without_comments();
+        let digest = Canonicalization::new(C14n::Exclusive).digest(element.dom(), &nodes, hash)?;
         Ok::<_, Error>(template::reference(&format!("#{id}"), &[C14n::Exclusive.uri()], hash, &digest))
     };
     let references = reference(&ids.timestamp, timestamp)? + &reference(&ids.body, body)?;
