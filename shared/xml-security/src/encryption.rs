@@ -201,7 +201,8 @@ fn cipher_value(element: Element<'_>) -> Result<Vec<u8>, Error> {
 fn without_declaration(document: &str) -> Result<&str, Error> {
     let parsed = Document::parse(document.as_bytes())?;
     let text = document.trim_start_matches('\u{feff}');
-    let declaration = parsed.dom.xml_declaration.as_ref().and_then(|_| text.find("?>")).map_or(0, |at| at + "?>".len());
+    let declaration =
+        Some(text).filter(|_| parsed.has_declaration).and_then(|text| text.find("?>")).map_or(0, |at| at + "?>".len());
     Ok(text[declaration..].trim_start())
 }
 

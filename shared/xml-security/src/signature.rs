@@ -2,8 +2,7 @@
 //!
 //! Everything is an allow-list (R44): the elements of `ds:Signature`, their order, the algorithms and their parameters.
 
-use bergshamra_xml::NodeSet;
-
+use crate::canonical::Nodes;
 use crate::canonicalization::{C14n, Canonicalization};
 use crate::document::DSIG;
 use crate::public_key::PublicKey;
@@ -26,7 +25,7 @@ pub(crate) struct Claim<'d> {
 /// What a reference is to.
 pub(crate) struct Target<'d> {
     pub(crate) element: Element<'d>,
-    pub(crate) nodes: NodeSet,
+    pub(crate) nodes: Nodes<'d>,
 }
 
 impl Claim<'_> {
@@ -78,8 +77,7 @@ impl<'d> Signature<'d> {
     /// Whether `SignedInfo` was signed with the key of this certificate.
     pub(crate) fn verify_value(&self, certificate: &[u8], policy: &Policy) -> Result<(), Error> {
         let key = PublicKey::of_certificate(certificate)?;
-        let nodes = NodeSet::tree_with_comments(self.signed_info.node, self.signed_info.dom());
-        let signed = self.canonicalization.apply(self.signed_info.dom(), &nodes)?;
+        let signed = self.canonicalization.apply(&Nodes::of_element(self.signed_info));
         key.verify(self.hash, policy, &signed, &self.value)
     }
 }
@@ -121,7 +119,7 @@ impl<'d> Reference<'d> {
 
     /// Whether what it is to has the digest that was signed.
     pub(crate) fn check(&self, target: &Target<'_>) -> Result<(), Error> {
-        let digest = self.canonicalization.digest(target.element.dom(), &target.nodes, self.hash)?;
+        let digest = self.canonicalization.digest(&target.nodes, self.hash);
         if digest.as_ref() == self.digest { Ok(()) } else { Err(Error::Digest) }
     }
 }

@@ -7,6 +7,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 pub use self::signing::sign;
+use crate::canonical::Nodes;
 use crate::document::{DSIG, WSU};
 use crate::signature::{Claim, Signature, Target};
 use crate::{Distrust, Document, Element, Error, Policy};
@@ -82,7 +83,7 @@ pub(crate) fn claim<'d>(
         if reference.enveloped {
             return Err(Error::NotAllowed("the enveloped-signature transform".into()));
         }
-        targets.push(Target { element, nodes: element.nodes_without_comments() });
+        targets.push(Target { element, nodes: Nodes::of_element(element).without_comments() });
     }
     if !targets.iter().any(|target| target.element.node == body.node) {
         return Err(Error::NotCovered("the Body is not signed"));
