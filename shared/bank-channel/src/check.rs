@@ -7,6 +7,9 @@
 use avain_xml_security::encryption::{Cipher, DecryptionKey};
 use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, Policy, soap};
+use rsa::RsaPrivateKey;
+use rsa::pkcs1::DecodeRsaPrivateKey;
+use rsa::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
@@ -43,10 +46,20 @@ pub struct Saved<'a> {
     pub sent_request_id: Option<&'a str>,
 }
 
+/// A customer's encryption key from PEM text, PKCS#8 or PKCS#1.
+pub fn key(pem: &str) -> Result<DecryptionKey, Error> {
+    let key =
+        RsaPrivateKey::from_pkcs8_pem(pem).or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem).map_err(|_| Error::Key))?;
+    let der = key.to_pkcs8_der().map_err(|_| Error::Key)?;
+    DecryptionKey::new(der.as_bytes()).map_err(|_| Error::Key)
+}
+
 /// Judges a saved answer. Nothing of it is hidden from the report, so whatever it holds, the report holds.
 #[must_use]
 pub fn answer(bytes: &[u8], saved: &Saved<'_>) -> Report {
     let mut report = Report::new(&saved.profile.bank);
+    // A mark of byte order is the program's that saved it.
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     match Document::parse(bytes) {
         Ok(document) => {
             let at = saved.at.or_else(|| own_time(document.root())).unwrap_or(saved.now);
@@ -98,12 +111,9 @@ impl Case<'_> {
         if let Some(Error::Fault { code, unverified }) = fault(document.root()) {
             return self.fault(document, code.as_deref(), &unverified);
         }
-        let out = match soap::unsigned_body(document) {
-            Ok(body) => only_child(body),
-            Err(error) => return self.report.find(Reason::Schema, clean(&error.to_string())),
-        };
-        let Some(out) = out else {
-            return self.report.find(Reason::Schema, "the Body does not hold one element".into());
+        let Some(out) = soap::unsigned_body(document).ok().and_then(only_child) else {
+            self.envelope(document, self.saved.trust, false);
+            return self.report.find(Reason::Schema, "the envelope has not one Body with one element".into());
         };
         self.report.operation = Some(clean(out.local_name()));
         let profile = self.saved.profile;

@@ -109,6 +109,8 @@ impl Pinned {
 #[derive(Debug, Clone, Default)]
 pub struct Trust {
     roots: Vec<Root>,
+    /// The same, as the search for a chain wants them.
+    known: Roots,
     issuers: Vec<Vec<u8>>,
 }
 
@@ -139,8 +141,8 @@ impl Trust {
     /// These and the certificates of a PEM text as roots: an operator's own.
     pub fn with_pem(mut self, text: &str) -> Result<Self, Reason> {
         let certificates = pem::certificates(text).ok_or(Reason::Certificate(Distrust::Other("not PEM")))?;
-        Roots::from_der(certificates.clone())?;
         self.roots.extend(certificates.into_iter().map(|certificate| Root { certificate, signers: None }));
+        self.known = Roots::from_der(self.roots_der().map(<[u8]>::to_vec))?;
         Ok(self)
     }
 
@@ -168,13 +170,13 @@ impl Trust {
 
     /// The one gate of signers: a chain to a root, and below a root that certifies customers too, a signer of the bank's.
     pub fn accept(&self, signer: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
-        let chain = verify_chain(signer, &self.issuers, &self.roots()?, at, policy)?;
+        let chain = verify_chain(signer, &self.issuers, &self.known, at, policy)?;
         self.is_the_banks_own(signer, &chain).map(|()| chain)
     }
 
     /// The same for a certificate that requests are encrypted to.
     pub fn accept_encryption(&self, certificate: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
-        let chain = verify_encryption_chain(certificate, &self.issuers, &self.roots()?, at, policy)?;
+        let chain = verify_encryption_chain(certificate, &self.issuers, &self.known, at, policy)?;
         self.is_the_banks_own(certificate, &chain).map(|()| chain)
     }
 
@@ -186,10 +188,6 @@ impl Trust {
         Err(Reason::Certificate(Distrust::Other("its root certifies customers too, and it is not the bank's own")))
     }
 
-    fn roots(&self) -> Result<Roots, Reason> {
-        Roots::from_der(self.roots.iter().map(|root| root.certificate.clone()))
-    }
-
     fn of(wanted: impl Fn(&Pinned) -> bool) -> Self {
         let mut trust = Self::default();
         for pinned in TABLE.iter().filter(|pinned| wanted(pinned)) {
@@ -199,6 +197,7 @@ impl Trust {
                 Kind::Issuing => trust.issuers.push(certificate),
             }
         }
+        trust.known = Roots::from_der(trust.roots_der().map(<[u8]>::to_vec)).unwrap_or_default();
         trust
     }
 }

@@ -129,9 +129,12 @@ pub(crate) fn application<T>(
     let bytes = decrypted(base64(&wrapped)?, profile, judge.keys)?;
     let document = Document::parse(&bytes).map_err(blame(Layer::Application))?;
     let signed = enveloped::verify(&document, &judge.policy(profile)).map_err(blame(Layer::Application))?;
-    judge.accept(Layer::Application, &signed.signer, profile)?;
-    if !profile.signers_may_differ && envelope_signer.is_some_and(|signer| signer != signed.signer) {
-        return Err(another_signer());
+    // The envelope's signer is accepted already.
+    if envelope_signer.as_ref() != Some(&signed.signer) {
+        judge.accept(Layer::Application, &signed.signer, profile)?;
+        if envelope_signer.is_some() && !profile.signers_may_differ {
+            return Err(another_signer());
+        }
     }
 
     let response = document.root();

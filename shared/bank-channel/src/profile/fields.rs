@@ -3,7 +3,7 @@
 use avain_xml_security::encryption::Cipher;
 use avain_xml_security::{C14n, Hash, enveloped};
 use serde::Deserialize;
-use time::Date;
+use time::{Date, Duration, OffsetDateTime};
 
 use super::{Shape, words};
 
@@ -247,6 +247,14 @@ impl Signing {
     /// How an application request's signature is written.
     pub(crate) fn form(&self) -> enveloped::Form {
         enveloped::Form { hash: self.hash, signed_info: self.signed_info, second_transform: self.second_transform }
+    }
+}
+
+impl Enrolment {
+    /// When the bank takes a renewal at the earliest, where it says so, of a certificate that ends then.
+    #[must_use]
+    pub fn renewal_from(&self, not_after: OffsetDateTime) -> Option<OffsetDateTime> {
+        self.renewal_days.map(|days| not_after - Duration::days(days.into()))
     }
 }
 

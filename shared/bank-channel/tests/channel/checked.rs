@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use avain_bank_channel::check::{self, Reason, Report, Saved, Signature, Verdict};
 use avain_bank_channel::{Error, Expected, Judge, Layer, Profile, Trust, answer, profile};
-use avain_test_support::{output, peer, reference_data};
+use avain_test_support::reference_data;
 use avain_xml_security::encryption::DecryptionKey;
 use avain_xml_security::{Distrust, Error as Untrusted};
 use serde_json::Value;
@@ -53,17 +53,12 @@ fn fixture_trust(folder: &Path) -> Trust {
     Trust::from_pem(&std::fs::read_to_string(folder.join("_fixture_pki/ca_fixture_bank.pem")).unwrap()).unwrap()
 }
 
-/// The key that the reference data names after what it decrypts, as PKCS#8.
+/// The key that the reference data names after what it decrypts.
 fn keys(folder: &Path, file: &str) -> Vec<DecryptionKey> {
     let (bank, name) = file.split_once('/').unwrap();
     let name = name.trim_end_matches(".xml").trim_end_matches("_sepa");
-    let path = folder.join(bank).join(format!("keys/decrypts_{name}.pem"));
-    if !path.is_file() {
-        return Vec::new();
-    }
-    let Some(mut openssl) = peer("openssl") else { return Vec::new() };
-    let der = output(openssl.args(["pkcs8", "-topk8", "-nocrypt", "-outform", "DER", "-in"]).arg(path)).stdout;
-    vec![DecryptionKey::new(&der).unwrap()]
+    let pem = std::fs::read_to_string(folder.join(bank).join(format!("keys/decrypts_{name}.pem")));
+    pem.into_iter().map(|pem| check::key(&pem).unwrap()).collect()
 }
 
 fn compare(file: &str, profile: &Profile, report: &Report, expected: &Value) {

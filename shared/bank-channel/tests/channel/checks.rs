@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use avain_bank_channel::check::{self, Reason, Report, Saved, Verdict};
 use avain_bank_channel::pkcs10::PrivateKey;
-use avain_bank_channel::profile;
+use avain_bank_channel::{Error, profile};
 use avain_xml_security::encryption::{Cipher, DecryptionKey, encrypt};
 use avain_xml_security::{Hash, enveloped};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
@@ -53,7 +53,7 @@ fn each_thing_that_can_be_wrong_has_its_word_at_every_bank() {
         let text = String::from_utf8(good.signed(bank)).unwrap();
         let unsigned = good.envelope(&good.application());
         let application = good.application();
-        let cases: [(&str, Vec<u8>, Option<Reason>); 19] = [
+        let cases: [(&str, Vec<u8>, Option<Reason>); 22] = [
             ("as it is", good.signed(bank), None),
             ("another Body", text.replace(">R-1<", ">R-2<").into(), Some(Reason::SoapSignature)),
             ("another time", text.replace("10:05:30", "10:06:30").into(), Some(Reason::SoapSignature)),
@@ -75,6 +75,9 @@ fn each_thing_that_can_be_wrong_has_its_word_at_every_bank() {
             ("operation", Answer { operation: "confirmFile", ..good }.signed(bank), Some(Reason::Schema)),
             ("document type", format!("<!DOCTYPE a []>{unsigned}").into(), Some(Reason::Schema)),
             ("one id twice", duplicated(&text).into(), Some(Reason::SoapSignature)),
+            ("two Bodies", text.replace("</s:Body>", "</s:Body><s:Body/>").into(), Some(Reason::SoapSignature)),
+            ("two elements", text.replace("</s:Body>", "<x/></s:Body>").into(), Some(Reason::SoapSignature)),
+            ("a mark of byte order", format!("\u{feff}{text}").into(), None),
             ("cut off", text.as_bytes()[..text.len() - 9].to_vec(), Some(Reason::Unreadable)),
             ("another format", b"{\"error\":502}".to_vec(), Some(Reason::Unreadable)),
         ];
@@ -161,4 +164,14 @@ fn faults_are_told_with_their_code() {
     let report = check::answer(soap.as_bytes(), &world.saved("osuuspankki"));
     assert_eq!((report.verdict, report.reason), (Verdict::Reject, Some(Reason::BankError)));
     assert_eq!((report.operation.as_deref(), report.response_code.as_deref()), (Some("Fault"), Some("601")));
+}
+
+#[test]
+fn keys_come_as_pem_of_either_kind() {
+    let pem = |label, key: &[u8]| avain_test_support::xmlsec::pem(label, key);
+    let key = PrivateKey::generate().unwrap();
+    assert!(check::key(&pem("PRIVATE KEY", key.pkcs8())).is_ok());
+    for text in ["", &pem("RSA PRIVATE KEY", b"none"), &pem("PRIVATE KEY", b"none")] {
+        assert_eq!(check::key(text).err(), Some(Error::Key), "{text}");
+    }
 }

@@ -2,15 +2,16 @@
 //! opens it.
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
+use avain_bank_channel::profile::Packed;
 use avain_bank_channel::{
-    CertificateRequests, Channel, CrlReason, Environment, Error, FileList, Request, Revocation, Service, Status,
-    Upload, WantedFile, profiles,
+    CertificateRequests, Channel, CrlReason, Environment, Error, FileList, Profile, Request, Revocation, Service,
+    Status, Upload, WantedFile, profiles,
 };
 use avain_test_support::{output, peer, xmlsec};
-use avain_xml_security::SigningKey;
+use avain_xml_security::{Hash, SigningKey};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::KeyUsagePurpose;
 use time::macros::date;
@@ -75,22 +76,39 @@ fn file_requests(channel: &Channel<'_>) -> Vec<Request> {
 }
 
 #[test]
-fn file_requests_verify_with_xmlsec1_in_both_layers_and_follow_the_schema() {
+fn file_requests_verify_with_xmlsec1_in_both_layers_with_both_hashes_and_follow_the_schema() {
     for channel in channels() {
-        let hash = if channel.profile.bank == "danskebank" { "rsa-sha1" } else { "rsa-sha256" };
-        for request in file_requests(&channel) {
-            assert_eq!((request.service, request.soap_action), (Service::Files, ""));
-            let envelope = String::from_utf8(request.body).unwrap();
-            validate("common/soap.xsd", &envelope);
-            let Some(verified) = xmlsec::verify(&envelope, CUSTOMER.certificate()) else { return };
-            assert!(verified, "{envelope}");
-            let application = opened(&application(&envelope));
-            validate("common/application_request.xsd", &application);
-            assert_eq!(xmlsec::verify(&application, CUSTOMER.certificate()), Some(true), "{application}");
-            for layer in [&envelope, &application] {
-                assert!(layer.contains(&format!("#{hash}\"")), "{} {layer}", channel.profile.bank);
+        let own = if channel.profile.bank == "danskebank" { Hash::Sha1 } else { Hash::Sha256 };
+        assert_eq!(channel.profile.signing.hash, own);
+        for (hash, name) in [(Hash::Sha1, "rsa-sha1"), (Hash::Sha256, "rsa-sha256")] {
+            let mut profile = Profile::clone(channel.profile);
+            profile.signing.hash = hash;
+            for request in file_requests(&Channel { profile: &Arc::new(profile), ..channel }) {
+                assert_eq!((request.service, request.soap_action), (Service::Files, ""));
+                let envelope = String::from_utf8(request.body).unwrap();
+                validate("common/soap.xsd", &envelope);
+                let Some(verified) = xmlsec::verify(&envelope, CUSTOMER.certificate()) else { return };
+                assert!(verified, "{envelope}");
+                let application = opened(&application(&envelope));
+                validate("common/application_request.xsd", &application);
+                assert_eq!(xmlsec::verify(&application, CUSTOMER.certificate()), Some(true), "{application}");
+                for layer in [&envelope, &application] {
+                    assert!(layer.contains(&format!("#{name}\"")), "{} {layer}", channel.profile.bank);
+                }
             }
         }
+    }
+}
+
+#[test]
+fn a_bank_that_wants_xml_packed_gets_only_that_packed() {
+    let mut profile = Profile::clone(channel("nordea").profile);
+    profile.compression.upload = Packed::Xml;
+    let channel = Channel { profile: &Arc::new(profile), ..channel("nordea") };
+    for (content, packed) in [(&b"\xEF\xBB\xBF \n<a/>"[..], true), (b"<a/>", true), (b"T00322", false), (b"", false)] {
+        let upload = Upload { file_type: "TITO", target_id: Some("A1"), file_name: "f", content };
+        let text = application(&text(channel.upload(&STAMP, &CUSTOMER, &upload).unwrap()));
+        assert_eq!(text.contains("<Compression>true</Compression>"), packed, "{content:?}");
     }
 }
 

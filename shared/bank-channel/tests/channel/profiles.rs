@@ -3,6 +3,7 @@
 use avain_bank_channel::profile::{Proof, TargetIdRule};
 use avain_bank_channel::{Environment, Profile, profile, profiles};
 use avain_xml_security::{Hash, Policy};
+use time::macros::datetime;
 
 #[test]
 fn the_banks_served_are_known_by_their_keys() {
@@ -58,7 +59,9 @@ fn enrolment_is_each_banks_own() {
         assert!(enrolment.user_id.fits(user_id) && !enrolment.user_id.fits(&user_id[1..]), "{bank}");
         assert!(enrolment.code.fits(code) && !enrolment.code.fits(""), "{bank}");
     }
-    assert_eq!(profile("osuuspankki").unwrap().enrolment.renewal_days, Some(60));
+    let from = |bank| profile(bank).unwrap().enrolment.renewal_from(datetime!(2028-03-01 0:00 UTC));
+    assert_eq!(from("osuuspankki"), Some(datetime!(2028-01-01 0:00 UTC)));
+    assert_eq!(from("nordea"), None, "not known");
 }
 
 /// A bank of which nothing is public is a file of the operator's: what it must say, and what is said when it does not.
