@@ -16,5 +16,6 @@ mod protocol;
 mod reference;
 mod request;
 mod samlink;
+mod settings;
 mod transfer_key;
 mod world;

@@ -48,7 +48,8 @@ impl PkiReply {
 
 /// A request element with this content after the start tag.
 pub(crate) fn element(operation: &str, fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(name, value)| format!("<e:{name}>{value}</e:{name}>")).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("<e:{name}>{value}</e:{name}>")).collect();
+    let fields = fields.concat();
     format!("<e:{operation}Request xmlns:e=\"{ELEMENTS}\" xml:id=\"request\">{fields}</e:{operation}Request>")
 }
 
@@ -96,10 +97,8 @@ pub(crate) fn read(world: &World, body: &str) -> Result<PkiReply, String> {
     if let Some(verdict) = xmlsec::verify(body, &signer) {
         assert!(verdict, "{body}");
     }
-    let start = body.find("<elem:").unwrap();
-    let end = body.find("</pkif:").map(|_| body.rfind("</elem:").unwrap()).unwrap();
-    let response_text = format!("{}{}", &body[start..end], &body[end..end + body[end..].find('>').unwrap() + 1]);
-    validate(&response_text, "danske/PKIFactory.xsd");
+    let response_text = &body[body.find("<elem:").unwrap()..body.rfind("</pkif:").unwrap()];
+    validate(response_text, "danske/PKIFactory.xsd");
     Ok(PkiReply {
         fault: false,
         code: field(response, "ReturnCode"),
