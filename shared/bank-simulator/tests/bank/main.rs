@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod op;
 mod order;
+mod order_elsewhere;
 mod payments;
 mod persistence;
 mod pki;

@@ -144,13 +144,18 @@ pub(crate) fn encrypted(request: &str, bank: &[u8], cipher: Cipher) -> String {
 }
 
 pub(crate) async fn enrol(world: &World) -> Pair {
+    enrol_as(world, USER, PIN).await
+}
+
+pub(crate) async fn enrol_as(world: &World, user_id: &str, pin: &str) -> Pair {
     let bank = bank_certificate(world).await;
     let (encryption_key, signing_key) = (rsa_key(), rsa_key());
     let csr = |key| STANDARD.encode(plain_csr(key, "Esimerkki Oy"));
     let (encryption, signing) = (csr(&encryption_key), csr(&signing_key));
-    let request = element("CreateCertificate", &create_fields(&encryption, &signing, PIN));
-    let content = encrypted(&request, &bank, Cipher::Aes256Cbc);
-    let reply = post(world, &envelope("CreateCertificate", USER, &content)).await;
+    let mut fields = create_fields(&encryption, &signing, pin);
+    fields[0].1 = user_id;
+    let content = encrypted(&element("CreateCertificate", &fields), &bank, Cipher::Aes256Cbc);
+    let reply = post(world, &envelope("CreateCertificate", user_id, &content)).await;
     reply.is("00", "OK");
     pair(world, &encryption_key, &signing_key, &reply, bank)
 }
