@@ -174,12 +174,18 @@ impl Office {
     /// 15: a `FileType` that is there must be one of the agreement's, for an upload one that may be sent; a `TargetId` that
     /// is there must be the customer's, and must be there where brief 3 says so.
     fn check_agreement(&self, request: &Request, operation: Operation, own: &[String]) -> Result<(), Refusal> {
-        let known = |name: &str| {
-            self.ways
-                .file_types
-                .iter()
-                .any(|known: &FileType| known.name == name && (known.upload || operation != Operation::UploadFile))
+        // Any message of ISO 20022 may be asked for: which versions a contract has, no source lists.
+        let is_asked_for = |name: &str| {
+            let is_iso = name.starts_with("pain.0") || name.starts_with("camt.0");
+            is_iso && operation != Operation::UploadFile && self.family() != Family::Samlink
         };
+        let known =
+            |name: &str| {
+                is_asked_for(name)
+                    || self.ways.file_types.iter().any(|known: &FileType| {
+                        known.name == name && (known.upload || operation != Operation::UploadFile)
+                    })
+            };
         if request.text("FileType").is_some_and(|name| !known(name)) {
             return Err(code::CONTENT_TYPE.into());
         }

@@ -4,7 +4,7 @@ use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, soap};
 
 use crate::code::{self, Code, Refusal};
-use crate::office::{Office, Outcome};
+use crate::office::{Office, Outcome, unreadable};
 use crate::operation::{PKI_FACTORY, Service};
 use crate::{Config, Error, Operation, Simulator, encrypted, envelope};
 
@@ -45,7 +45,10 @@ pub fn judge_request(request: &[u8], config: &Config) -> Result<Judgement, Error
 
 impl Office {
     fn judge(&self, request: &[u8]) -> Judgement {
-        let Ok(document) = Document::parse(request) else { return Judgement::fault(&code::SCHEMA) };
+        let document = match Document::parse(request) {
+            Ok(document) => document,
+            Err(error) => return Judgement::fault(&unreadable(&error)),
+        };
         let mut judgement = match soap::unsigned_body(&document) {
             Ok(body) => self.judge_call(&document, body),
             Err(_) => Judgement::fault(&code::SCHEMA),

@@ -129,7 +129,10 @@ impl Office {
         let now = (self.clock)();
         // Brief 11, 1: well-formed XML without DOCTYPE, SOAP 1.1; 2: a known operation.
         let fault = |code: &Code| Reply::fault(service, self.family(), code);
-        let Ok(document) = Document::parse(request) else { return fault(&code::SCHEMA) };
+        let document = match Document::parse(request) {
+            Ok(document) => document,
+            Err(error) => return fault(&unreadable(&error)),
+        };
         let Ok(body) = soap::unsigned_body(&document) else { return fault(&code::SCHEMA) };
         let (operation, call) = match envelope::call(body, service, self.family()) {
             Ok(call) => call,
@@ -270,6 +273,14 @@ impl Office {
         // Certificates are SHA-256, whatever hash the message may have.
         let policy = Policy::STRICT;
         self.customer_roots.iter().any(|roots| certificate::verify_chain(certificate, &[], roots, now, &policy).is_ok())
+    }
+}
+
+/// 12; but two elements with one id are what a signature cannot be over (brief 11, 4), and no document is made of them.
+pub(crate) fn unreadable(error: &avain_xml_security::Error) -> Code {
+    match error {
+        avain_xml_security::Error::Malformed(why) if why == "two elements have one id" => code::SOAP_SIGNATURE,
+        _ => code::SCHEMA,
     }
 }
 

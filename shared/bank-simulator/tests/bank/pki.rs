@@ -48,7 +48,8 @@ impl PkiReply {
 
 /// A request element with this content after the start tag.
 pub(crate) fn element(operation: &str, fields: &[(&str, &str)]) -> String {
-    let fields: String = fields.iter().map(|(name, value)| format!("<e:{name}>{value}</e:{name}>")).collect();
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!("<e:{name}>{value}</e:{name}>")).collect();
+    let fields = fields.concat();
     format!("<e:{operation}Request xmlns:e=\"{ELEMENTS}\" xml:id=\"request\">{fields}</e:{operation}Request>")
 }
 
@@ -96,10 +97,8 @@ pub(crate) fn read(world: &World, body: &str) -> Result<PkiReply, String> {
     if let Some(verdict) = xmlsec::verify(body, &signer) {
         assert!(verdict, "{body}");
     }
-    let start = body.find("<elem:").unwrap();
-    let end = body.find("</pkif:").map(|_| body.rfind("</elem:").unwrap()).unwrap();
-    let response_text = format!("{}{}", &body[start..end], &body[end..end + body[end..].find('>').unwrap() + 1]);
-    validate(&response_text, "danske/PKIFactory.xsd");
+    let response_text = &body[body.find("<elem:").unwrap()..body.rfind("</pkif:").unwrap()];
+    validate(response_text, "danske/PKIFactory.xsd");
     Ok(PkiReply {
         fault: false,
         code: field(response, "ReturnCode"),
@@ -145,13 +144,18 @@ pub(crate) fn encrypted(request: &str, bank: &[u8], cipher: Cipher) -> String {
 }
 
 pub(crate) async fn enrol(world: &World) -> Pair {
+    enrol_as(world, USER, PIN).await
+}
+
+pub(crate) async fn enrol_as(world: &World, user_id: &str, pin: &str) -> Pair {
     let bank = bank_certificate(world).await;
     let (encryption_key, signing_key) = (rsa_key(), rsa_key());
     let csr = |key| STANDARD.encode(plain_csr(key, "Esimerkki Oy"));
     let (encryption, signing) = (csr(&encryption_key), csr(&signing_key));
-    let request = element("CreateCertificate", &create_fields(&encryption, &signing, PIN));
-    let content = encrypted(&request, &bank, Cipher::Aes256Cbc);
-    let reply = post(world, &envelope("CreateCertificate", USER, &content)).await;
+    let mut fields = create_fields(&encryption, &signing, pin);
+    fields[0].1 = user_id;
+    let content = encrypted(&element("CreateCertificate", &fields), &bank, Cipher::Aes256Cbc);
+    let reply = post(world, &envelope("CreateCertificate", user_id, &content)).await;
     reply.is("00", "OK");
     pair(world, &encryption_key, &signing_key, &reply, bank)
 }

@@ -171,8 +171,20 @@ async fn a_body_that_is_not_the_signed_one_is_refused() {
     {
         let answer = world.files(BANK, &changed).await;
         assert!(matches!(answer.code.as_str(), "02" | "12"), "{answer:?}");
+        assert!(answer.fault || answer.code == "02");
     }
     assert_eq!(world.simulator.calls(BANK, Operation::DownloadFileList), 1, "two of three have no single Body");
+}
+
+/// Two elements with one id: a signature that names the id is over neither.
+#[tokio::test]
+async fn one_id_twice_is_a_signature_error() {
+    let (world, customer) = world_and_customer().await;
+    let envelope = Call::list("NEW").envelope(&world, &customer);
+    let id = envelope.split("wsu:Id=\"TS-").nth(1).unwrap().split('"').next().unwrap();
+    let twice = envelope.replace("<e:Header>", &format!("<e:Header><x xml:id=\"TS-{id}\"/>"));
+    assert_ne!(twice, envelope);
+    world.files(BANK, &twice).await.is_fault("02");
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ impl KeyRequest {
     }
 
     pub(crate) fn application(&self) -> String {
-        let elements: String = self.elements.iter().map(|(name, value)| format!("<{name}>{value}</{name}>")).collect();
+        let elements: Vec<_> = self.elements.iter().map(|(name, value)| format!("<{name}>{value}</{name}>")).collect();
+        let elements = elements.concat();
         format!(
             "<CertApplicationRequest xmlns=\"http://op.fi/mlp/xmldata/\"><CustomerId>{}</CustomerId>\
              <Timestamp>2027-01-15T10:00:00Z</Timestamp><Environment>{}</Environment><SoftwareId>tests 1</SoftwareId>\

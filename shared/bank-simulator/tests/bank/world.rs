@@ -140,8 +140,7 @@ impl World {
         let roots = Roots::from_pem(&self.simulator.root_pem(bank).unwrap()).unwrap();
         let out = soap::unsigned_body(&document).map_err(text)?.children().next().unwrap();
         // OP's certificate service never signs its envelopes.
-        let signed = bank != BankKey::Osuuspankki || out.namespace() == FILES;
-        if signed {
+        if bank != BankKey::Osuuspankki || out.namespace() == FILES {
             let verified = soap::verify(&document, &POLICY, Some(self.now()), Duration::ZERO).map_err(text)?;
             signer = verified.signer;
             self.trust(&signer, &roots).map_err(text)?;
@@ -150,7 +149,7 @@ impl World {
         let header = out.child(model, "ResponseHeader").unwrap();
         let field = |name| header.child(model, name).unwrap().text();
         let payload = STANDARD.decode(out.child(model, "ApplicationResponse").unwrap().text()).unwrap();
-        let application = String::from_utf8(self.decrypted(payload)?).unwrap();
+        let application = String::from_utf8(self.decrypted(&payload)?).unwrap();
         let inner = Document::parse(application.as_bytes()).map_err(text)?;
         let inner_signer = enveloped::verify(&inner, &POLICY).map_err(text)?.signer;
         if out.local_name() == "getServiceCertificatesout" {
@@ -179,10 +178,10 @@ impl World {
         certificate::verify_chain(signer, &learned, roots, self.now(), &Policy::STRICT).map(|_| ())
     }
 
-    fn decrypted(&self, payload: Vec<u8>) -> Result<Vec<u8>, String> {
-        let document = Document::parse(&payload).map_err(|error| error.to_string())?;
+    fn decrypted(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
+        let document = Document::parse(payload).map_err(|error| error.to_string())?;
         if !document.root().is("http://www.w3.org/2001/04/xmlenc#", "EncryptedData") {
-            return Ok(payload.clone());
+            return Ok(payload.to_vec());
         }
         let key = self.decrypts_with.lock().unwrap().clone().ok_or("no key")?;
         let key = DecryptionKey::new(&key).unwrap();
@@ -193,7 +192,7 @@ impl World {
 }
 
 /// Gives banks the keys that were made once for all tests: making them takes a second.
-fn copy_keys(folder: &Path) {
+pub(crate) fn copy_keys(folder: &Path) {
     static KEYS: OnceLock<TempDir> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
