@@ -2,6 +2,7 @@
 //! payment taken back where the bank offers that.
 
 use avain::story::payment;
+use avain_adapters_aws::banks::Folder;
 use avain_domain::records::Agreement;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -78,13 +79,77 @@ async fn the_samlink_banks() {
     play(&["aktia", "sp", "pop", "shb", "omasp"].map(|name| Bank { name, ..SAMLINK })).await;
 }
 
+/// An operator's profile: the common file service with the certificate service that OP and the Samlink banks share. It says
+/// nothing about the bank whose key it has, of which nothing is public.
+const OWN_PROFILE: &str = r#"
+bank = "alandsbanken"
+name = "A bank by configuration"
+verified = false
+receiver_id = "EXAMPLE"
+target_id = "omitted"
+empty_list_code = "24"
+max_file_size = 10_000_000
+signers_may_differ = false
+
+[status_words]
+new = "NEW"
+downloaded = "DLD"
+all = "ALL"
+
+[signing]
+hash = "sha256"
+signed_info = "exclusive"
+second_transform = "exclusive"
+accepted = ["sha256"]
+
+[compression]
+upload = "xml"
+download = true
+method = "GZIP"
+
+[offers]
+delete = true
+user_info = true
+
+[enrolment]
+kind = "transfer-key"
+user_id = { min = 8, max = 8, characters = "digits" }
+code = { min = 16, max = 16, characters = "digits", luhn = true }
+subject = [{ country = "FI" }, "user-id-as-common-name"]
+
+[certificate_service]
+operations = "http://mlp.op.fi/OPCertificateService"
+documents = "http://op.fi/mlp/xmldata/"
+service = "MATU"
+request_form = "der"
+certificate_form = "der"
+envelope_signed = true
+"#;
+
+#[tokio::test]
+async fn a_bank_by_configuration_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("alandsbanken.toml"), OWN_PROFILE).unwrap();
+    let own = Folder::read(folder.path()).unwrap();
+    let bank = Bank { name: "alandsbanken", report: "pain.002.001.03", waits: true, payment: OP.payment, ..SAMLINK };
+    play_at(&Service::start_with(|settings| settings.banks = own).await, &[bank]).await;
+
+    let wrong = OWN_PROFILE.replace("receiver_id", "reciever_id");
+    std::fs::write(folder.path().join("alandsbanken.toml"), wrong).unwrap();
+    let error = Folder::read(folder.path()).err().unwrap();
+    assert!(error.contains("alandsbanken.toml") && error.contains("reciever_id"), "{error}");
+}
+
 async fn play(banks: &[Bank]) {
-    let service = Service::start().await;
+    play_at(&Service::start().await, banks).await;
+}
+
+async fn play_at(service: &Service, banks: &[Bank]) {
     let codes = service.codes();
-    let firm = Firm::open(&service, &codes, "banks").await;
+    let firm = Firm::open(service, &codes, "banks").await;
     service.agree(&firm.organisation().await, Agreement::Active).await;
     for bank in banks {
-        At { firm: &firm, service: &service, bank }.play().await;
+        At { firm: &firm, service, bank }.play().await;
     }
 }
 

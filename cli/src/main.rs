@@ -40,7 +40,7 @@ enum Command {
         /// For development: show the codes that go out by SMS and e-mail, and answer GET /dev/outbox (loopback only)
         #[arg(long)]
         dev: bool,
-        /// A folder with bank profiles (*.toml) and roots (BANK.pem) of your own (docs/banks.md)
+        /// A folder with bank profiles (*.toml) and roots (BANK.pem) of your own (docs/bank-profiles.md)
         #[arg(long)]
         banks: Option<PathBuf>,
         /// Verify an e-mail address before the second factor of a login, not after it

@@ -16,7 +16,7 @@ pub(super) fn list(folder: &Folder) -> String {
             None => {
                 let _ = writeln!(
                     text,
-                    "{name}\n  unverified: nothing public is known of its protocol; add a profile of your own (docs/banks.md)\n"
+                    "{name}\n  unverified: nothing public is known of its protocol; add a profile of your own (docs/bank-profiles.md)\n"
                 );
             }
         }

@@ -9,7 +9,7 @@
 //! | `AVAIN_BUCKET` | the bucket | files |
 //! | `AVAIN_ADMIN_POOL`, `AVAIN_ADMIN_CLIENT`, `AVAIN_DATA_POOL`, `AVAIN_DATA_CLIENT` | ids of the user pools and their clients | logins and tokens |
 //! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks; setting an authenticator up: in production logins ask for its code directly |
-//! | `AVAIN_BANKS` | a folder with the operator's own bank profiles and roots (docs/banks.md) | banks |
+//! | `AVAIN_BANKS` | a folder with the operator's own bank profiles and roots (docs/bank-profiles.md) | banks |
 //! | `AVAIN_SIMULATOR`, `AVAIN_SIMULATOR_ROOT` | in `test`: base address of the simulated banks, and their roots in PEM | banks |
 //! | `AVAIN_USAGE_PLAN` | name of the usage plan | registration: API keys |
 //! | `AVAIN_NOTICE_SENDER` | address that notices come from; without it none is sent | e-mail to people |
