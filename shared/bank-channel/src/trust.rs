@@ -2,9 +2,9 @@
 //!
 //! A new root is never taken from the wire: a bank may rotate what is below a root, not the root.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use avain_xml_security::certificate::{Chain, Roots, summary, verify_chain, verify_encryption_chain};
+use avain_xml_security::certificate::{Chain, ChainCache, Roots, summary};
 use avain_xml_security::{Distrust, Error as Reason, Policy};
 use serde::Deserialize;
 use time::OffsetDateTime;
@@ -112,6 +112,8 @@ pub struct Trust {
     /// The same, as the search for a chain wants them.
     known: Roots,
     issuers: Vec<Vec<u8>>,
+    /// A bank's signer signs for years: its chain is searched for once.
+    chains: Arc<ChainCache>,
 }
 
 #[derive(Debug, Clone)]
@@ -170,13 +172,13 @@ impl Trust {
 
     /// The one gate of signers: a chain to a root, and below a root that certifies customers too, a signer of the bank's.
     pub fn accept(&self, signer: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
-        let chain = verify_chain(signer, &self.issuers, &self.known, at, policy)?;
+        let chain = self.chains.verify_chain(signer, &self.issuers, &self.known, at, policy)?;
         self.is_the_banks_own(signer, &chain).map(|()| chain)
     }
 
     /// The same for a certificate that requests are encrypted to.
     pub fn accept_encryption(&self, certificate: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
-        let chain = verify_encryption_chain(certificate, &self.issuers, &self.known, at, policy)?;
+        let chain = self.chains.verify_encryption_chain(certificate, &self.issuers, &self.known, at, policy)?;
         self.is_the_banks_own(certificate, &chain).map(|()| chain)
     }
 
