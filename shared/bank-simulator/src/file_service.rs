@@ -7,12 +7,13 @@ use crate::answer_parts::Details;
 use crate::authority::Use;
 use crate::bank::Family;
 use crate::code::{self, Code, Refusal, invalid_parameter};
+use crate::file_types::FileType;
 use crate::held::{Held, subject_attribute};
 use crate::ledger::{Ledger, Standing};
 use crate::office::{CLOCK_SKEW, Office, Outcome};
 use crate::operation::{Operation, Service};
 use crate::schema::{APPLICATION_REQUEST, Request};
-use crate::ways::{FileType, Target};
+use crate::ways::Target;
 use crate::{account, encrypted, envelope};
 
 /// What an answer echoes, as far as the request was read.
