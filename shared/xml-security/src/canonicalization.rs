@@ -1,9 +1,8 @@
 //! Canonical XML as signatures name it, and digests of it that are taken without keeping it.
 
 use aws_lc_rs::digest::{self, Digest};
-use bergshamra_c14n::{C14nMode, C14nSink, canonicalize_doc, canonicalize_doc_to};
-use bergshamra_xml::NodeSet;
 
+use crate::canonical::{Nodes, Sink};
 use crate::{Element, Error, policy::Hash};
 
 /// Namespace of `InclusiveNamespaces`, the parameter of exclusive canonicalisation.
@@ -26,7 +25,12 @@ impl C14n {
     /// What `CanonicalizationMethod` and `Transform` call it.
     #[must_use]
     pub fn uri(self) -> &'static str {
-        self.mode().uri()
+        match self {
+            Self::Inclusive => "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+            Self::InclusiveWithComments => "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+            Self::Exclusive => EXCLUSIVE,
+            Self::ExclusiveWithComments => "http://www.w3.org/2001/10/xml-exc-c14n#WithComments",
+        }
     }
 
     fn from_uri(uri: &str) -> Option<Self> {
@@ -35,13 +39,8 @@ impl C14n {
             .find(|known| known.uri() == uri)
     }
 
-    fn mode(self) -> C14nMode {
-        match self {
-            Self::Inclusive => C14nMode::Inclusive,
-            Self::InclusiveWithComments => C14nMode::InclusiveWithComments,
-            Self::Exclusive => C14nMode::Exclusive,
-            Self::ExclusiveWithComments => C14nMode::ExclusiveWithComments,
-        }
+    fn is_exclusive(self) -> bool {
+        matches!(self, Self::Exclusive | Self::ExclusiveWithComments)
     }
 }
 
@@ -64,7 +63,7 @@ impl<'d> Canonicalization<'d> {
         let children: Vec<_> = element.children().collect();
         let prefixes = match children.as_slice() {
             [] => "",
-            [only] if c14n.mode().is_exclusive() && only.is(EXCLUSIVE, "InclusiveNamespaces") => {
+            [only] if c14n.is_exclusive() && only.is(EXCLUSIVE, "InclusiveNamespaces") => {
                 only.attribute("", "PrefixList").unwrap_or_default()
             }
             _ => return Err(Error::NotAllowed("a parameter of a canonicalisation".into())),
@@ -72,23 +71,37 @@ impl<'d> Canonicalization<'d> {
         Ok(Self { c14n, inclusive_prefixes: prefixes.split_ascii_whitespace().collect() })
     }
 
+    pub(crate) fn is_exclusive(&self) -> bool {
+        self.c14n.is_exclusive()
+    }
+
+    pub(crate) fn has_comments(&self) -> bool {
+        matches!(self.c14n, C14n::InclusiveWithComments | C14n::ExclusiveWithComments)
+    }
+
+    /// Whether a prefix ("" for the default namespace) is on the list of those that are written as in inclusive canonical XML.
+    pub(crate) fn is_listed(&self, prefix: &str) -> bool {
+        self.inclusive_prefixes.iter().any(|listed| *listed == if prefix.is_empty() { "#default" } else { prefix })
+    }
+
     /// Whether the canonical form of an element is the same in every document that the element may be a part of.
     pub(crate) fn ignores_context(&self) -> bool {
-        self.c14n.mode().is_exclusive() && self.inclusive_prefixes.is_empty()
+        self.c14n.is_exclusive() && self.inclusive_prefixes.is_empty()
     }
 
     /// The canonical form of these nodes, in the context of their document.
-    pub(crate) fn apply(&self, dom: &uppsala::Document<'_>, nodes: &NodeSet) -> Result<Vec<u8>, Error> {
-        canonicalize_doc(dom, self.c14n.mode(), Some(nodes), &self.inclusive_prefixes).map_err(|_| no_canonical_form())
+    pub(crate) fn apply(&self, nodes: &Nodes<'_>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        nodes.write(self, &mut bytes);
+        bytes
     }
 
-    /// The digest of that form.
-    pub(crate) fn digest(&self, dom: &uppsala::Document<'_>, nodes: &NodeSet, hash: Hash) -> Result<Digest, Error> {
+    /// The digest of that form, which is not kept.
+    pub(crate) fn digest(&self, nodes: &Nodes<'_>, hash: Hash) -> Digest {
         let mut sink = DigestSink { context: digest::Context::new(hash.digest()), buffer: Vec::with_capacity(BUFFER) };
-        canonicalize_doc_to(dom, self.c14n.mode(), Some(nodes), &self.inclusive_prefixes, &mut sink)
-            .map_err(|_| no_canonical_form())?;
+        nodes.write(self, &mut sink);
         sink.context.update(&sink.buffer);
-        Ok(sink.context.finish())
+        sink.context.finish()
     }
 }
 
@@ -100,7 +113,7 @@ struct DigestSink {
     buffer: Vec<u8>,
 }
 
-impl C14nSink for DigestSink {
+impl Sink for DigestSink {
     fn write(&mut self, bytes: &[u8]) {
         if self.buffer.len() + bytes.len() > BUFFER {
             self.context.update(&self.buffer);
@@ -112,8 +125,4 @@ impl C14nSink for DigestSink {
             self.buffer.extend_from_slice(bytes);
         }
     }
-}
-
-fn no_canonical_form() -> Error {
-    Error::Malformed("no canonical form".into())
 }

@@ -1,5 +1,6 @@
 //! Certificates: chains to pinned roots, and the few fields that the service reads (RFC 5280).
 
+mod cache;
 mod chain;
 mod summary;
 
@@ -9,6 +10,7 @@ use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{self, Decode, Reader, SliceReader, oid::AssociatedOid};
 use x509_cert::ext::pkix::{BasicConstraints, CertificatePolicies, ExtendedKeyUsage, KeyUsage};
 
+pub use self::cache::ChainCache;
 pub use self::chain::{Chain, verify_chain, verify_encryption_chain};
 pub use self::summary::{Summary, summary};
 use crate::encoding::decode_base64;
@@ -121,7 +123,7 @@ impl<'a> Parsed<'a> {
 }
 
 /// The bytes of `TBSCertificate` as they are: encoding it anew might change them.
-fn signed_bytes(certificate: &[u8]) -> der::Result<&[u8]> {
+pub(crate) fn signed_bytes(certificate: &[u8]) -> der::Result<&[u8]> {
     let mut reader = SliceReader::new(certificate)?;
     reader.sequence(|fields| {
         let signed = fields.tlv_bytes()?;

@@ -13,8 +13,8 @@ use des::TdesEde3;
 use zeroize::Zeroizing;
 
 use crate::certificate::summary;
-use crate::encoding::{decode_base64, encode_base64};
-use crate::signature::DSIG;
+use crate::document::DSIG;
+use crate::encoding::encode_base64;
 use crate::{Document, Element, Error};
 
 /// XML Encryption namespace.
@@ -194,14 +194,15 @@ fn cipher_value(element: Element<'_>) -> Result<Vec<u8>, Error> {
         .child(XENC, "CipherData")
         .and_then(|data| data.child(XENC, "CipherValue"))
         .ok_or_else(|| Error::Malformed("not one CipherValue".into()))?;
-    decode_base64(&value.text()).ok_or(Error::Decryption)
+    value.base64().ok_or(Error::Decryption)
 }
 
 /// The text from the first thing after the XML declaration.
 fn without_declaration(document: &str) -> Result<&str, Error> {
     let parsed = Document::parse(document.as_bytes())?;
     let text = document.trim_start_matches('\u{feff}');
-    let declaration = parsed.dom.xml_declaration.as_ref().and_then(|_| text.find("?>")).map_or(0, |at| at + "?>".len());
+    let declaration =
+        Some(text).filter(|_| parsed.has_declaration).and_then(|text| text.find("?>")).map_or(0, |at| at + "?>".len());
     Ok(text[declaration..].trim_start())
 }
 

@@ -2,13 +2,12 @@
 //! `ApplicationResponse` are signed as whole documents (bank-channel brief 2.4), the elements of Danske's PKI Factory
 //! inside their envelope, by `xml:id` (brief 5.2).
 
-use bergshamra_xml::NodeSet;
-
+use crate::canonical::Nodes;
 use crate::canonicalization::{C14n, Canonicalization};
-use crate::document::XML_NAMESPACE;
-use crate::encoding::{decode_base64, encode_base64};
+use crate::document::{DSIG, XML_NAMESPACE};
+use crate::encoding::encode_base64;
 use crate::policy::Hash;
-use crate::signature::{Claim, DSIG, ENVELOPED, Signature, Target};
+use crate::signature::{Claim, ENVELOPED, Signature, Target};
 use crate::splice::Tags;
 use crate::{Distrust, Document, Element, Error, Policy, SigningKey, template};
 
@@ -40,9 +39,7 @@ impl Form {
 /// empty document element gets an end tag.
 pub fn sign(document: &str, key: &SigningKey, form: &Form) -> Result<String, Error> {
     let parsed = Document::parse(document.as_bytes())?;
-    let nodes = NodeSet::all_without_comments(&parsed.dom);
-    let root = parsed.root();
-    sign_nodes(document, root, "", &nodes, key, *form)
+    sign_nodes(document, parsed.root(), "", &Nodes::of_document(&parsed).without_comments(), key, *form)
 }
 
 /// Signs the one element whose `xml:id` is `id`, by the Reference `#id`, in a document of which other parts stay
@@ -55,8 +52,7 @@ pub fn sign_element(document: &str, id: &str, key: &SigningKey, form: &Form) -> 
         .with_descendants()
         .find(|element| is_plain && element.attribute(XML_NAMESPACE, "id") == Some(id))
         .ok_or_else(|| Error::Malformed("no element to sign with this xml:id".into()))?;
-    let nodes = NodeSet::tree_without_comments(element.node, &parsed.dom);
-    sign_nodes(document, element, &format!("#{id}"), &nodes, key, *form)
+    sign_nodes(document, element, &format!("#{id}"), &Nodes::of_element(element).without_comments(), key, *form)
 }
 
 /// Verifies the one enveloped signature of the document: it must be a child of the document element and its one
@@ -74,12 +70,12 @@ pub fn verify_element(element: Element<'_>, policy: &Policy) -> Result<Verified,
 }
 
 /// The signature of a whole document, with what it is over.
-pub(crate) fn claim<'d>(document: &'d Document<'_>, policy: &Policy) -> Result<Claim<'d>, Error> {
+pub(crate) fn claim<'d>(document: &'d Document<'d>, policy: &Policy) -> Result<Claim<'d>, Error> {
     let root = document.root();
     let (element, signature) = only_signature(root, policy)?;
     let nodes = match signature.references[0].uri {
-        None | Some("") => NodeSet::all_without_comments(&document.dom),
-        Some("#xpointer(/)") => NodeSet::all(&document.dom),
+        None | Some("") => Nodes::of_document(document).without_comments(),
+        Some("#xpointer(/)") => Nodes::of_document(document),
         Some(_) => return Err(Error::NotCovered("the reference is not to the whole document")),
     };
     Ok(over(root, nodes, element, signature))
@@ -104,13 +100,12 @@ pub(crate) fn claim_of_element<'d>(root: Element<'d>, policy: &Policy) -> Result
             }
         }
     }
-    let nodes = NodeSet::tree_without_comments(root.node, root.dom);
-    Ok(over(root, nodes, element, signature))
+    Ok(over(root, Nodes::of_element(root).without_comments(), element, signature))
 }
 
 /// The only signature in `root`, a child of it, with one reference and the enveloped-signature transform.
 fn only_signature<'d>(root: Element<'d>, policy: &Policy) -> Result<(Element<'d>, Signature<'d>), Error> {
-    let mut all = signatures(root);
+    let mut all = root.signatures();
     let element = all.next().ok_or(Error::NotSigned("no signature"))?;
     if all.next().is_some() {
         return Err(Error::NotSigned("more than one signature"));
@@ -128,15 +123,9 @@ fn only_signature<'d>(root: Element<'d>, policy: &Policy) -> Result<(Element<'d>
     Ok((element, signature))
 }
 
-fn over<'d>(root: Element<'d>, mut nodes: NodeSet, element: Element<'d>, signature: Signature<'d>) -> Claim<'d> {
-    for node in std::iter::once(element.node).chain(root.dom.descendants(element.node)) {
-        nodes.remove_id(node);
-    }
-    Claim { signer: certificate(signature.key_info), targets: vec![Target { element: root, nodes }], signature }
-}
-
-fn signatures(root: Element<'_>) -> impl Iterator<Item = Element<'_>> {
-    root.with_descendants().filter(|element| element.is(DSIG, "Signature"))
+fn over<'d>(root: Element<'d>, nodes: Nodes<'d>, element: Element<'d>, signature: Signature<'d>) -> Claim<'d> {
+    let target = Target { element: root, nodes: nodes.without(element) };
+    Claim { signer: certificate(signature.key_info), targets: vec![target], signature }
 }
 
 /// The one `X509Certificate` in the one `X509Data`. Other forms of naming the key beside it are not used.
@@ -145,25 +134,25 @@ fn certificate(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
         .child(DSIG, "X509Data")
         .and_then(|data| data.child(DSIG, "X509Certificate"))
         .ok_or(Error::NotSigned("KeyInfo has not one certificate"))?;
-    decode_base64(&element.text()).ok_or(Error::Certificate(Distrust::Other("not base64")))
+    element.base64().ok_or(Error::Certificate(Distrust::Other("not base64")))
 }
 
 fn sign_nodes(
     document: &str,
     element: Element<'_>,
     uri: &str,
-    nodes: &NodeSet,
+    nodes: &Nodes<'_>,
     key: &SigningKey,
     form: Form,
 ) -> Result<String, Error> {
-    if signatures(element).next().is_some() {
+    if element.signatures().next().is_some() {
         return Err(Error::Malformed("the document has a signature already".into()));
     }
     let (digested_as, transforms) = match form.second_transform {
         None => (C14n::Inclusive, vec![ENVELOPED]),
         Some(c14n) => (c14n, vec![ENVELOPED, c14n.uri()]),
     };
-    let digest = Canonicalization::new(digested_as).digest(element.dom, nodes, form.hash)?;
+    let digest = Canonicalization::new(digested_as).digest(nodes, form.hash);
     let reference = template::reference(uri, &transforms, form.hash, &digest);
     let signed_info = template::signed_info(form.signed_info.uri(), form.hash, &reference);
     let value = key.sign(form.hash, &canonical_signed_info(&signed_info, element, form.signed_info)?)?;
@@ -193,6 +182,5 @@ fn canonical_signed_info(signed_info: &str, parent: Element<'_>, c14n: C14n) -> 
         .with_descendants()
         .find(|element| element.is(DSIG, "SignedInfo"))
         .ok_or(Error::NotSigned("SignedInfo"))?;
-    let nodes = NodeSet::tree_with_comments(in_context.node, &context.dom);
-    canonicalization.apply(&context.dom, &nodes)
+    Ok(canonicalization.apply(&Nodes::of_element(in_context)))
 }

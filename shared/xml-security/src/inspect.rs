@@ -1,7 +1,8 @@
 //! What a signature says and how each part of it is judged, for people who look into a saved message: a verifier only
 //! says the first thing that is wrong.
 
-use crate::signature::{Claim, DSIG};
+use crate::document::DSIG;
+use crate::signature::Claim;
 use crate::{Document, Element, Error, Policy, enveloped, soap};
 
 /// A signature layer, looked into.
@@ -90,7 +91,7 @@ fn digests(claim: &Claim<'_>) -> Vec<InspectedDigest> {
 
 /// Of the first signature there is, without judging it.
 fn written_algorithm(within: Element<'_>) -> Option<&str> {
-    let signature = within.with_descendants().find(|element| element.is(DSIG, "Signature"))?;
+    let signature = within.signatures().next()?;
     let method = signature.child(DSIG, "SignedInfo")?.child(DSIG, "SignatureMethod")?;
     method.attribute("", "Algorithm")
 }

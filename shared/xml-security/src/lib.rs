@@ -7,14 +7,17 @@
 //! trust it.
 
 pub mod certificate;
-pub mod document;
 pub mod encryption;
 pub mod enveloped;
 pub mod inspect;
 pub mod policy;
 pub mod soap;
 
+mod builder;
+mod canonical;
 mod canonicalization;
+mod document;
+mod element;
 mod encoding;
 mod error;
 mod public_key;
@@ -24,7 +27,8 @@ mod splice;
 mod template;
 
 pub use canonicalization::C14n;
-pub use document::{Document, Element};
+pub use document::Document;
+pub use element::Element;
 pub use error::{Distrust, Error};
 pub use policy::{Hash, Policy};
 pub use signing_key::SigningKey;

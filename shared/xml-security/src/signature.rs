@@ -2,15 +2,12 @@
 //!
 //! Everything is an allow-list (R44): the elements of `ds:Signature`, their order, the algorithms and their parameters.
 
-use bergshamra_xml::NodeSet;
-
+use crate::canonical::Nodes;
 use crate::canonicalization::{C14n, Canonicalization};
-use crate::encoding::decode_base64;
+use crate::document::DSIG;
 use crate::public_key::PublicKey;
 use crate::{Element, Error, Policy, policy::Hash};
 
-/// XML signature namespace.
-pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 /// The transform that takes the signature itself out of what is digested.
 pub(crate) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
@@ -28,7 +25,7 @@ pub(crate) struct Claim<'d> {
 /// What a reference is to.
 pub(crate) struct Target<'d> {
     pub(crate) element: Element<'d>,
-    pub(crate) nodes: NodeSet,
+    pub(crate) nodes: Nodes<'d>,
 }
 
 impl Claim<'_> {
@@ -73,15 +70,14 @@ impl<'d> Signature<'d> {
             hash: allowed_hash(method, Hash::from_signature_algorithm, policy)?,
             canonicalization: Canonicalization::read(canonicalization)?,
             signed_info,
-            value: decode_base64(&value.text()).ok_or(Error::SignatureValue)?,
+            value: value.base64().ok_or(Error::SignatureValue)?,
         })
     }
 
     /// Whether `SignedInfo` was signed with the key of this certificate.
     pub(crate) fn verify_value(&self, certificate: &[u8], policy: &Policy) -> Result<(), Error> {
         let key = PublicKey::of_certificate(certificate)?;
-        let nodes = NodeSet::tree_with_comments(self.signed_info.node, self.signed_info.dom);
-        let signed = self.canonicalization.apply(self.signed_info.dom, &nodes)?;
+        let signed = self.canonicalization.apply(&Nodes::of_element(self.signed_info));
         key.verify(self.hash, policy, &signed, &self.value)
     }
 }
@@ -117,13 +113,13 @@ impl<'d> Reference<'d> {
             enveloped,
             hash: allowed_hash(method, Hash::from_digest_algorithm, policy)?,
             canonicalization,
-            digest: decode_base64(&value.text()).ok_or(Error::Digest)?,
+            digest: value.base64().ok_or(Error::Digest)?,
         })
     }
 
     /// Whether what it is to has the digest that was signed.
     pub(crate) fn check(&self, target: &Target<'_>) -> Result<(), Error> {
-        let digest = self.canonicalization.digest(target.element.dom, &target.nodes, self.hash)?;
+        let digest = self.canonicalization.digest(&target.nodes, self.hash);
         if digest.as_ref() == self.digest { Ok(()) } else { Err(Error::Digest) }
     }
 }

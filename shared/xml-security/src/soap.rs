@@ -3,14 +3,13 @@
 
 mod signing;
 
-use bergshamra_xml::NodeSet;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
 pub use self::signing::sign;
-use crate::document::WSU;
-use crate::encoding::decode_base64;
-use crate::signature::{Claim, DSIG, Signature, Target};
+use crate::canonical::Nodes;
+use crate::document::{DSIG, WSU};
+use crate::signature::{Claim, Signature, Target};
 use crate::{Distrust, Document, Element, Error, Policy};
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
@@ -67,7 +66,7 @@ pub(crate) fn claim<'d>(
     let header = header.ok_or(Error::NotSigned("no Header"))?;
     let security = header.child(WSSE, "Security").ok_or(Error::NotSigned("not one Security header"))?;
     let element = security.child(DSIG, "Signature").ok_or(Error::NotSigned("not one signature"))?;
-    if security.with_descendants().filter(|element| element.is(DSIG, "Signature")).count() != 1 {
+    if security.signatures().count() != 1 {
         return Err(Error::NotSigned("more than one signature"));
     }
     let token = security.child(WSSE, "BinarySecurityToken").ok_or(Error::NotSigned("not one BinarySecurityToken"))?;
@@ -84,7 +83,7 @@ pub(crate) fn claim<'d>(
         if reference.enveloped {
             return Err(Error::NotAllowed("the enveloped-signature transform".into()));
         }
-        targets.push(Target { element, nodes: NodeSet::tree_without_comments(element.node, element.dom) });
+        targets.push(Target { element, nodes: Nodes::of_element(element).without_comments() });
     }
     if !targets.iter().any(|target| target.element.node == body.node) {
         return Err(Error::NotCovered("the Body is not signed"));
@@ -137,7 +136,7 @@ fn signer(key_info: Element<'_>, token: Element<'_>) -> Result<Vec<u8>, Error> {
     if token.attribute("", "EncodingType").is_some_and(|encoding| encoding != BASE64) {
         return Err(Error::NotAllowed("a token that is not base64".into()));
     }
-    decode_base64(&token.text()).ok_or(Error::Certificate(Distrust::Other("not base64")))
+    token.base64().ok_or(Error::Certificate(Distrust::Other("not base64")))
 }
 
 /// Only `#` and an id; ids are unique in a document.

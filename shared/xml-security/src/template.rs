@@ -2,9 +2,9 @@
 
 use aws_lc_rs::digest::Digest;
 
+use crate::document::DSIG;
 use crate::encoding::encode_base64;
 use crate::policy::Hash;
-use crate::signature::DSIG;
 
 /// A `ds:Reference` with these transforms, whose result has this digest.
 pub(crate) fn reference(uri: &str, transforms: &[&str], hash: Hash, digest: &Digest) -> String {

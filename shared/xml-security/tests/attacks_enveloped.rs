@@ -13,7 +13,13 @@ const CUSTOMER: (&str, &str) = ("http://bxd.fi/xmldata/", "CustomerId");
 /// The `CustomerId` that the application would read.
 fn verify(document: &str) -> Result<String, Error> {
     let document = parse(document);
-    let verified = enveloped::verify(&document, &Policy::STRICT)?;
+    let judged = enveloped::verify(&document, &Policy::STRICT);
+    assert_eq!(
+        judged.is_ok(),
+        enveloped::verify(&document, &Policy::LEGACY).is_ok(),
+        "LEGACY accepts nothing of this either"
+    );
+    let verified = judged?;
     assert_eq!(verified.signer, Pki::shared().leaf);
     Ok(document.root().child(CUSTOMER.0, CUSTOMER.1).map(|element| element.text()).unwrap_or_default())
 }

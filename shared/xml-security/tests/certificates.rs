@@ -5,7 +5,7 @@
 mod common;
 
 use avain_test_support::reference_data;
-use avain_xml_security::certificate::{Roots, summary, verify_chain};
+use avain_xml_security::certificate::{ChainCache, Roots, summary, verify_chain, verify_encryption_chain};
 use avain_xml_security::{Distrust, Document, Error, Policy, soap};
 use common::{NOW, Pki, params, rsa_key};
 use rcgen::{
@@ -202,6 +202,61 @@ fn a_signer_must_be_for_signing() {
         params.key_usages = usage;
         let expected = if good { Ok(()) } else { refused("it is not for signing") };
         assert_eq!(verify(&[&under(params, &root), &root]), expected);
+    }
+}
+
+#[test]
+fn what_is_encrypted_to_must_be_for_encryption() {
+    let root = root("Root");
+    let roots = Roots::from_der([root.der().to_vec()]).unwrap();
+    for (usage, good) in [
+        (vec![], true),
+        (vec![KeyUsagePurpose::KeyEncipherment], true),
+        (vec![KeyUsagePurpose::DataEncipherment], true),
+        (vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment], false),
+    ] {
+        let mut params = leaf();
+        params.key_usages = usage;
+        let leaf = under(params, &root);
+        let judged = verify_encryption_chain(leaf.der(), &[], &roots, NOW, &Policy::STRICT);
+        let expected = if good { None } else { Some(Error::Certificate(Distrust::Other("it is not for encryption"))) };
+        assert_eq!(judged.err(), expected);
+    }
+}
+
+/// The cache answers as the search does: for every other question, and at every other time.
+#[test]
+fn a_cached_chain_is_for_its_own_question_and_time() {
+    let (root, other) = (root("Root"), root("Other"));
+    let mut params = authority("Middle");
+    (params.not_before, params.not_after) = (NOW - Duration::DAY, NOW + Duration::DAY);
+    let middle = under(params, &root);
+    let leaf = under(leaf(), &middle);
+    let roots = |issuer: &Issuer| Roots::from_der([issuer.der().to_vec()]).unwrap();
+    let (right, wrong, offered) = (roots(&root), roots(&other), vec![middle.der().to_vec()]);
+    let narrow = Policy { hashes: &[], min_rsa_bits: 2048 };
+    let long = Policy { min_rsa_bits: 4096, ..Policy::STRICT };
+    let cache = ChainCache::default();
+    for _ in 0..3 {
+        for (roots, offered) in [(&right, &offered), (&wrong, &offered), (&right, &vec![])] {
+            for policy in [&Policy::STRICT, &Policy::LEGACY, &narrow, &long] {
+                for days in [0, -1, 1, -2, 2, 400] {
+                    for seconds in [0, -1, 1] {
+                        let at = NOW + Duration::days(days) + Duration::seconds(seconds);
+                        let cached = cache.verify_chain(leaf.der(), offered, roots, at, policy);
+                        assert_eq!(cached, verify_chain(leaf.der(), offered, roots, at, policy), "{at} {policy:?}");
+                    }
+                }
+            }
+        }
+        let for_encryption = cache.verify_encryption_chain(leaf.der(), &offered, &right, NOW, &Policy::STRICT);
+        assert!(for_encryption.is_err(), "found for signing");
+    }
+    // More chains than it keeps.
+    for min_rsa_bits in 1024..1100 {
+        let policy = Policy { min_rsa_bits, ..Policy::STRICT };
+        let cached = cache.verify_chain(leaf.der(), &offered, &right, NOW, &policy);
+        assert_eq!(cached, verify_chain(leaf.der(), &offered, &right, NOW, &policy));
     }
 }
 

@@ -33,8 +33,7 @@ pub fn verify_chain(
     at: OffsetDateTime,
     policy: &Policy,
 ) -> Result<Chain, Error> {
-    let is_fit = |usage: &KeyUsage| usage.digital_signature() || usage.non_repudiation();
-    find(leaf, intermediates, roots, at, policy, is_fit, "it is not for signing")
+    find(leaf, intermediates, roots, at, policy, Use::Signing)
 }
 
 /// The same for a certificate that something is encrypted to: key usage keyEncipherment or dataEncipherment where stated.
@@ -45,18 +44,33 @@ pub fn verify_encryption_chain(
     at: OffsetDateTime,
     policy: &Policy,
 ) -> Result<Chain, Error> {
-    let is_fit = |usage: &KeyUsage| usage.key_encipherment() || usage.data_encipherment();
-    find(leaf, intermediates, roots, at, policy, is_fit, "it is not for encryption")
+    find(leaf, intermediates, roots, at, policy, Use::Encryption)
 }
 
-fn find(
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Use {
+    Signing,
+    Encryption,
+}
+
+impl Use {
+    fn check(self, usage: KeyUsage) -> Result<(), Error> {
+        let (is_fit, unfit) = match self {
+            Self::Signing => (usage.digital_signature() || usage.non_repudiation(), "it is not for signing"),
+            Self::Encryption => (usage.key_encipherment() || usage.data_encipherment(), "it is not for encryption"),
+        };
+        if is_fit { Ok(()) } else { Err(untrusted(unfit)) }
+    }
+}
+
+pub(super) fn find(
     leaf: &[u8],
     intermediates: &[Vec<u8>],
     roots: &Roots,
     at: OffsetDateTime,
     policy: &Policy,
-    is_fit: impl FnOnce(&KeyUsage) -> bool,
-    unfit: &'static str,
+    purpose: Use,
 ) -> Result<Chain, Error> {
     if intermediates.len() > MAX_INTERMEDIATES {
         return Err(untrusted("too many intermediates"));
@@ -64,9 +78,7 @@ fn find(
     let leaf = Parsed::read(leaf)?;
     leaf.check_dates(at)?;
     leaf.check_critical_extensions()?;
-    if leaf.extension::<KeyUsage>()?.is_some_and(|usage| !is_fit(&usage)) {
-        return Err(untrusted(unfit));
-    }
+    leaf.extension::<KeyUsage>()?.map_or(Ok(()), |usage| purpose.check(usage))?;
     PublicKey::of(&leaf.certificate)?.check_size(policy)?;
 
     let search = Search {

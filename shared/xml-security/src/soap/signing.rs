@@ -1,10 +1,10 @@
 //! An envelope gets its WS-Security header.
 
-use bergshamra_xml::NodeSet;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use super::{BASE64, SOAP, WSSE, X509_V3, header_and_body};
+use crate::canonical::Nodes;
 use crate::canonicalization::{C14n, Canonicalization};
 use crate::document::WSU;
 use crate::encoding::encode_base64;
@@ -33,11 +33,11 @@ pub fn sign(
         .and_then(|security| security.child(WSU, "Timestamp"))
         .ok_or(Error::NotSigned("no Timestamp"))?;
     let reference = |id: &str, element: Element<'_>| {
-        let nodes = NodeSet::tree_without_comments(element.node, element.dom);
-        let digest = Canonicalization::new(C14n::Exclusive).digest(element.dom, &nodes, hash)?;
-        Ok::<_, Error>(template::reference(&format!("#{id}"), &[C14n::Exclusive.uri()], hash, &digest))
+        let nodes = Nodes::of_element(element).without_comments();
+        let digest = Canonicalization::new(C14n::Exclusive).digest(&nodes, hash);
+        template::reference(&format!("#{id}"), &[C14n::Exclusive.uri()], hash, &digest)
     };
-    let references = reference(&ids.timestamp, timestamp)? + &reference(&ids.body, body)?;
+    let references = reference(&ids.timestamp, timestamp) + &reference(&ids.body, body);
     // Exclusive canonicalisation renders nothing of the context, so SignedInfo stands as it is written.
     let signed_info = template::signed_info(C14n::Exclusive.uri(), hash, &references);
     let value = key.sign(hash, signed_info.as_bytes())?;

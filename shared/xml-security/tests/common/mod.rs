@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod messages;
+pub mod places;
+
 use std::sync::LazyLock;
 
 use avain_xml_security::{Document, Hash, SigningKey, certificate::Roots, enveloped, soap};

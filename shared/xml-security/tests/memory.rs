@@ -1,0 +1,61 @@
+//! How much memory messages of up to 4 MB take, beside the message itself. One test program with one test: the allocator
+//! counts for the whole of it.
+
+#![expect(clippy::unwrap_used, reason = "whatever fails in a test's helper fails the test")]
+
+mod common;
+
+use avain_test_support::figure;
+use avain_xml_security::enveloped::Form;
+use avain_xml_security::{Document, Hash, Policy, enveloped, soap};
+use common::messages::{answer, envelope, upload};
+use common::{NOW, Pki};
+use peak_alloc::PeakAlloc;
+use time::Duration;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Bytes that the work allocates at its peak, over what is allocated already.
+fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let result = work();
+    (result, ALLOCATOR.peak_usage() - before)
+}
+
+/// Bytes at the peak in hundredths of the message.
+fn percent(bytes: usize, message: usize) -> usize {
+    bytes * 100 / message
+}
+
+#[test]
+fn memory_stays_under_a_multiple_of_the_message() {
+    let pki = Pki::shared();
+    let key = pki.key();
+    for size in [64 * 1024, 1024 * 1024, 4 * 1024 * 1024] {
+        for (what, application) in [("upload", upload(size)), ("list", answer(size / 440))] {
+            let (signed, sign) = peak(|| enveloped::sign(&application, &key, &Form::INCLUSIVE).unwrap());
+            let envelope = envelope("uploadFilein", "ApplicationRequest", &signed);
+            let (message, sign_envelope) =
+                peak(|| soap::sign(&envelope, &key, Hash::Sha256, "1", NOW, Duration::minutes(5)).unwrap());
+            let ((), verify) = peak(|| {
+                let document = Document::parse(message.as_bytes()).unwrap();
+                soap::verify(&document, &Policy::STRICT, Some(NOW), Duration::ZERO).unwrap();
+            });
+            let ((), verify_inner) = peak(|| {
+                let document = Document::parse(signed.as_bytes()).unwrap();
+                enveloped::verify(&document, &Policy::STRICT).unwrap();
+            });
+            let told = [
+                percent(sign, application.len()),
+                percent(sign_envelope, envelope.len()),
+                percent(verify, message.len()),
+                percent(verify_inner, signed.len()),
+            ];
+            figure(&format!(
+                "{what} of {size} bytes: sign, sign envelope, verify envelope, verify: {told:?} % of the message"
+            ));
+        }
+    }
+}
