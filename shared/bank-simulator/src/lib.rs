@@ -13,6 +13,7 @@
 //! saved request; `docs/bank-simulator.md` describes both.
 
 mod account;
+mod algorithms;
 mod answer;
 mod answer_parts;
 mod authority;
@@ -21,7 +22,6 @@ mod certificate_service;
 mod code;
 mod config;
 mod contract;
-mod encrypted;
 mod envelope;
 mod error;
 mod fault;
