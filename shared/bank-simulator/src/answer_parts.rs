@@ -6,10 +6,11 @@ use time::OffsetDateTime;
 
 use crate::authority::pem;
 use crate::bank::Family;
+use crate::file_types::FileType;
 use crate::ledger::{StoredFile, Upload};
 use crate::money::Cents;
 use crate::reply::{local_timestamp, timestamp};
-use crate::ways::{FileType, Target, Ways};
+use crate::ways::{Target, Ways};
 use crate::xml::Writer;
 
 /// What an application answer carries beside its code.

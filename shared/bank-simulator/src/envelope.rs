@@ -5,8 +5,9 @@ use avain_xml_security::Element;
 use crate::bank::Family;
 use crate::code::{self, Refusal};
 use crate::operation::{Operation, Service};
-use crate::schema::{from_base64, is_date_time};
+use crate::schema::from_base64;
 use crate::ways;
+use crate::xml_dates::is_date_time;
 
 /// The header fields that an answer copies.
 #[derive(Debug, Clone, Default)]

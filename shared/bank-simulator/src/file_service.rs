@@ -7,13 +7,14 @@ use crate::answer_parts::Details;
 use crate::authority::Use;
 use crate::bank::Family;
 use crate::code::{self, Code, Refusal, invalid_parameter};
+use crate::file_types::FileType;
 use crate::held::{Held, subject_attribute};
 use crate::ledger::{Ledger, Standing};
 use crate::office::{CLOCK_SKEW, Office, Outcome};
 use crate::operation::{Operation, Service};
 use crate::schema::{APPLICATION_REQUEST, Request};
-use crate::ways::{FileType, Target};
-use crate::{account, encrypted, envelope};
+use crate::ways::Target;
+use crate::{account, algorithms, envelope};
 
 /// What an answer echoes, as far as the request was read.
 #[derive(Default)]
@@ -165,10 +166,10 @@ impl Office {
             return Ok((bytes.into(), code::SCHEMA));
         }
         let outer = Document::parse(&bytes).ok();
-        let data = outer.as_ref().and_then(|outer| encrypted::encrypted_data(outer.root()));
+        let data = outer.as_ref().and_then(|outer| algorithms::encrypted_data(outer.root()));
         let authority = self.authority();
         let key = authority.encryption.as_ref().map(|(_, key)| key.as_slice());
-        Ok((encrypted::decrypt(data, key), code::DECRYPT))
+        Ok((algorithms::decrypt(data, key), code::DECRYPT))
     }
 
     /// 15: a `FileType` that is there must be one of the agreement's, for an upload one that may be sent; a `TargetId` that

@@ -6,7 +6,7 @@ use avain_xml_security::{Document, Element, soap};
 use crate::code::{self, Code, Refusal};
 use crate::office::{Office, Outcome, unreadable};
 use crate::operation::{PKI_FACTORY, Service};
-use crate::{Config, Error, Operation, Simulator, encrypted, envelope};
+use crate::{Config, Error, Operation, Simulator, algorithms, envelope};
 
 /// What a bank would answer to a request.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Office {
         if matches!(service, Ok(Service::PkiFactory)) {
             let content = soap::unsigned_body(document).ok().and_then(|body| body.children().next()?.children().nth(1));
             let Some(content) = content else { return };
-            if encrypted::encrypted_data(content).is_none() {
+            if algorithms::encrypted_data(content).is_none() {
                 judgement.application_signature = signed(content).then(|| inspect::element(content, &policy));
                 return;
             }
@@ -126,15 +126,15 @@ impl Office {
 
     /// The application request in an envelope, decrypted; or the document itself, if it is one.
     fn application_bytes(&self, root: Element<'_>) -> Option<Vec<u8>> {
-        let payload = encrypted::payload_of(root)?;
+        let payload = algorithms::payload_of(root)?;
         if !self.ways.encrypts {
             return Some(payload);
         }
         let outer = Document::parse(&payload).ok()?;
-        let Some(data) = encrypted::encrypted_data(outer.root()) else { return Some(payload.clone()) };
+        let Some(data) = algorithms::encrypted_data(outer.root()) else { return Some(payload.clone()) };
         let authority = self.authority();
         let key = authority.encryption.as_ref().map(|(_, key)| key.as_slice());
-        let plaintext = encrypted::decrypt(Some(data), key);
+        let plaintext = algorithms::decrypt(Some(data), key);
         (!plaintext.is_empty()).then(|| plaintext.to_vec())
     }
 }

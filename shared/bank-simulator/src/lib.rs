@@ -1,14 +1,19 @@
-//! Banks that answer the Nordea Web Services protocol over HTTP, strictly: for the one-machine mode, the demo and tests.
+//! Banks that answer the Web Services channel over HTTP, strictly: for the one-machine mode, the demo and tests, and for
+//! any client of the protocol.
 //!
-//! A [`Simulator`] holds two banks ([`BankKey`]), each with its own certificate authorities, contracts, files and
+//! A [`Simulator`] holds every bank ([`BankKey`]): Nordea, OP, Danske Bank, the Samlink family, and banks of which no
+//! protocol is known, for which an assumption stands in. Each has its own certificate authorities, contracts, files and
 //! balances. It reads requests and writes answers by itself and shares only the signature rules (avain-xml-security) with
-//! the client's side, so that a mistake in the client's builders cannot hide here. Sources: bank-channel brief 2, 3, 11
+//! the client's side, so that a mistake in the client's builders cannot hide here. Sources: bank-channel brief 2 to 6, 11
 //! and 12 for the protocol, isecure brief 2.9 for what happens after enrolment and after a payment.
 //!
-//! What is refused, in which order and with which code is written in the file service (`file_service.rs`) and the
-//! certificate service (`enrolment.rs`).
+//! Where families differ in data, `ways.rs` says so. What is refused, in which order and with which code is written in the
+//! file service (`file_service.rs`), the certificate service (`certificate_service.rs`) and Danske Bank's PKI Factory
+//! (`pki_factory.rs`). [`simulate()`] opens one bank by a setting file, [`judge_request()`] says what it would answer to a
+//! saved request; `docs/bank-simulator.md` describes both.
 
 mod account;
+mod algorithms;
 mod answer;
 mod answer_parts;
 mod authority;
@@ -17,11 +22,11 @@ mod certificate_service;
 mod code;
 mod config;
 mod contract;
-mod encrypted;
 mod envelope;
 mod error;
 mod fault;
 mod file_service;
+mod file_types;
 mod files;
 mod held;
 mod http;
@@ -46,6 +51,7 @@ mod simulator;
 mod store;
 mod ways;
 mod xml;
+mod xml_dates;
 
 pub use bank::BankKey;
 pub use config::{BankSetting, Clock, Config, Environment, GivenKey, GivenKeys, Provisioned};

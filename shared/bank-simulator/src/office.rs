@@ -15,7 +15,7 @@ use crate::bank::Family;
 use crate::code::{self, Code, Refusal};
 use crate::contract::Contracts;
 use crate::envelope::{self, Echo};
-use crate::fault::{Fault, Script};
+use crate::fault::{self, Fault, Script};
 use crate::held::State;
 use crate::key_ring::KeyRing;
 use crate::ledger::Ledger;
@@ -23,7 +23,7 @@ use crate::operation::Service;
 use crate::reply::{Body, Reply};
 use crate::store::Store;
 use crate::ways::Ways;
-use crate::{BankKey, Clock, Environment, Error, Operation};
+use crate::{BankKey, Clock, Environment, Error, Operation, algorithms};
 
 /// How far a request's clock may be off.
 pub(crate) const CLOCK_SKEW: Duration = Duration::seconds(60);
@@ -128,15 +128,17 @@ impl Office {
     pub(crate) fn receive(&self, service: Service, request: &[u8]) -> Reply {
         let now = (self.clock)();
         // Brief 11, 1: well-formed XML without DOCTYPE, SOAP 1.1; 2: a known operation.
-        let fault = |code: &Code| Reply::fault(service, self.family(), code);
+        let soap_fault = |code: &Code| Reply::fault(service, self.family(), code);
         let document = match Document::parse(request) {
             Ok(document) => document,
-            Err(error) => return fault(&unreadable(&error)),
+            Err(error) => return soap_fault(&unreadable(&error)),
         };
-        let Ok(body) = soap::unsigned_body(&document) else { return fault(&code::SCHEMA) };
+        let Ok(body) = soap::unsigned_body(&document) else { return soap_fault(&code::SCHEMA) };
         let (operation, call) = match envelope::call(body, service, self.family()) {
             Ok(call) => call,
-            Err(Refusal::SoapFault(code) | Refusal::Answer(code) | Refusal::Feedback(code, ..)) => return fault(&code),
+            Err(Refusal::SoapFault(code) | Refusal::Answer(code) | Refusal::Feedback(code, ..)) => {
+                return soap_fault(&code);
+            }
         };
         let scripted = self.script.take(operation);
         // Counted after the fault is taken: a test that sees the count may send the next call.
@@ -145,7 +147,7 @@ impl Office {
             && let Err(error) = self.key_ring.rotate(now)
         {
             tracing::error!(bank = self.bank.as_str(), %error, "the simulator could not rotate its keys");
-            return fault(&code::TECHNICAL);
+            return soap_fault(&code::TECHNICAL);
         }
         let before = self.before.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let reply = match &scripted {
@@ -163,7 +165,7 @@ impl Office {
         if let Body::Xml(text) = &reply.body {
             *self.before.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.clone());
         }
-        spoil(reply, scripted, before)
+        fault::spoil(reply, scripted, before)
     }
 
     fn process(
@@ -214,7 +216,7 @@ impl Office {
         let signed = self.signing_authority(now, scripted).and_then(|authority| {
             let means = Means {
                 authority: &authority,
-                hash: answering_hash(document, self.rules.hashes),
+                hash: algorithms::answering_hash(document, self.rules.hashes),
                 encrypt_to: self.encrypt_to(&answer.echo, document),
                 now,
                 id: &now.unix_timestamp_nanos().to_string(),
@@ -252,7 +254,7 @@ impl Office {
         let customer = &ledger.customers[ledger.find_user(&echo.sender)?];
         let usable = |held: &&crate::held::Held| held.purpose == Use::Encryption && held.state == State::Live;
         let certificate = customer.certificates.iter().rev().find(usable)?.der();
-        Some((certificate, crate::encrypted::cipher_of(document)))
+        Some((certificate, algorithms::cipher_of(document)))
     }
 
     /// Works on a copy of the ledger and puts it in place once it is written; a refusal keeps what it has changed.
@@ -281,37 +283,5 @@ pub(crate) fn unreadable(error: &avain_xml_security::Error) -> Code {
     match error {
         avain_xml_security::Error::Malformed(why) if why == "two elements have one id" => code::SOAP_SIGNATURE,
         _ => code::SCHEMA,
-    }
-}
-
-/// The bank answers with the hash of the request, as an endpoint of its own would; with SHA-256 where nothing is signed.
-pub(crate) fn answering_hash(document: &Document<'_>, accepted: &[Hash]) -> Hash {
-    let is_sha1 = |hash: &Hash| *hash == Hash::Sha1;
-    let asked = crate::encrypted::signature_method(document);
-    if accepted.iter().all(is_sha1)
-        || accepted.iter().any(is_sha1) && asked.is_some_and(|uri| uri.ends_with("#rsa-sha1"))
-    {
-        Hash::Sha1
-    } else {
-        Hash::Sha256
-    }
-}
-
-/// What a fault does to a reply that is ready.
-fn spoil(reply: Reply, scripted: Option<Fault>, before: Option<Vec<u8>>) -> Reply {
-    match (scripted, reply.body) {
-        (Some(Fault::DropAfterProcessing), _) => Reply::new(500, Body::Dropped),
-        (Some(Fault::Rubbish), _) => Reply::new(200, Body::Xml(b"<html><body>Service unavailable<br></body>".to_vec())),
-        (Some(Fault::Hold(release)), body) => Reply { hold: Some(release), body, ..reply },
-        (Some(Fault::Oversize(length)), Body::Xml(mut text)) => {
-            text.resize(text.len().max(length), b' ');
-            Reply::new(reply.status, Body::Xml(text))
-        }
-        (Some(Fault::Truncated), Body::Xml(mut text)) => {
-            text.truncate(text.len() / 2);
-            Reply::new(reply.status, Body::Xml(text))
-        }
-        (Some(Fault::AnswerBefore), body) => Reply::new(200, before.map_or(body, Body::Xml)),
-        (_, body) => Reply { status: reply.status, body, hold: reply.hold },
     }
 }

@@ -11,12 +11,12 @@ use crate::contract::Secret;
 use crate::fault::Fault;
 use crate::held::{Held, State};
 use crate::ledger::{Ledger, Standing};
-use crate::office::{Office, answering_hash};
+use crate::office::Office;
 use crate::pki_answer::{PkiAnswer, PkiDetails, PkiRefusal};
 use crate::pki_schema::{self, PkiHeader, PkiRequest};
 use crate::reply::Reply;
 use crate::signing_request::{self, SigningRequest};
-use crate::{Environment, Operation, account, encrypted, keys};
+use crate::{Environment, Operation, account, algorithms, keys};
 
 /// Whatever is wrong with the user id or the proof: one text.
 const USER_OR_PIN: Code = code::code("20", "Problem with UserId or PIN.");
@@ -51,9 +51,9 @@ impl Office {
             _ => self.pki_outcome(operation, call, now),
         };
         let answer = PkiAnswer { operation, header, found };
-        let written = self
-            .signing_authority(now, scripted)
-            .and_then(|authority| answer.write(&authority, answering_hash(document, self.rules.hashes), now, scripted));
+        let written = self.signing_authority(now, scripted).and_then(|authority| {
+            answer.write(&authority, algorithms::answering_hash(document, self.rules.hashes), now, scripted)
+        });
         written.unwrap_or_else(|error| {
             tracing::error!(bank = self.bank.as_str(), %error, "the simulator could not sign an answer");
             Reply::fault(operation.service(), self.family(), &code::TECHNICAL)
@@ -83,7 +83,7 @@ impl Office {
     pub(crate) fn pki_plaintext(&self, content: Element<'_>) -> zeroize::Zeroizing<Vec<u8>> {
         let authority = self.authority();
         let key = authority.encryption.as_ref().map(|(_, key)| key.as_slice());
-        encrypted::decrypt(encrypted::encrypted_data(content), key)
+        algorithms::decrypt(algorithms::encrypted_data(content), key)
     }
 
     fn pki_carry_out(

@@ -6,7 +6,8 @@ use avain_xml_security::Element;
 
 use crate::Operation;
 use crate::operation::PKI_FACTORY;
-use crate::schema::{from_base64, is_date_time};
+use crate::schema::from_base64;
+use crate::xml_dates::is_date_time;
 
 pub(crate) const ELEMENTS: &str = "http://danskebank.dk/PKI/PKIFactoryService/elements";
 const SIGNATURE_NAMESPACE: &str = "http://www.w3.org/2000/09/xmldsig#";

@@ -5,6 +5,7 @@ use time::Duration;
 
 use crate::bank::Family;
 use crate::code::{self, Code};
+use crate::file_types::{self, FileType};
 use crate::operation::Operation;
 use crate::report::Reports;
 
@@ -104,22 +105,6 @@ pub(crate) enum References {
     DayAndTime,
 }
 
-/// A file type that a contract allows.
-#[derive(Debug)]
-pub(crate) struct FileType {
-    pub(crate) name: &'static str,
-    pub(crate) description: &'static str,
-    pub(crate) upload: bool,
-}
-
-const fn upload(name: &'static str, description: &'static str) -> FileType {
-    FileType { name, description, upload: true }
-}
-
-const fn download(name: &'static str, description: &'static str) -> FileType {
-    FileType { name, description, upload: false }
-}
-
 /// The ways of a family.
 pub(crate) fn of(family: Family) -> &'static Ways {
     match family {
@@ -178,7 +163,7 @@ const COMMON: Ways = Ways {
     uploads_wait: true,
     bad_payment: BadPayment::Feedback,
     references: References::Digits,
-    file_types: ISO,
+    file_types: file_types::ISO,
     reports: Reports::ISO_3,
     compression: "GZIP",
     renewal_window: None,
@@ -208,7 +193,7 @@ const NORDEA: Ways = Ways {
     target: Target::Own,
     uploads_wait: false,
     references: References::Hex,
-    file_types: NORDEAS,
+    file_types: file_types::NORDEA,
     reports: Reports::ISO_10,
     replaces_certificates: true,
     wording: &[],
@@ -233,7 +218,7 @@ const OP: Ways = Ways {
     status_rule: "Invalid parameters: Status is NEW, DLD, WFP, FWD or ALL",
     target: Target::Fixed("MLP"),
     bad_payment: BadPayment::Answered,
-    file_types: OPS,
+    file_types: file_types::OP,
     reports: Reports::ISO_2,
     compression: "RFC1952",
     renewal_window: Some(Duration::days(60)),
@@ -249,7 +234,7 @@ const SAMLINK: Ways = Ways {
     takes_first_reference: true,
     empty_list_is_an_error: false,
     uploads_wait: false,
-    file_types: SAMLINKS,
+    file_types: file_types::SAMLINK,
     reports: Reports::SAMLINK,
     certificates_as_pem: true,
     wording: &[SCHEMA_IN_ONE_WORD, OK_WITHOUT_STOP],
@@ -287,80 +272,3 @@ const DANSKE: Ways = Ways {
     wording: &[SCHEMA_IN_ONE_WORD, OK_WITHOUT_STOP],
     ..COMMON
 };
-
-const ISO: &[FileType] = &[
-    upload("pain.001.001.03", "Payments, version 3"),
-    upload("pain.001.001.09", "Payments, version 9"),
-    download("pain.002.001.03", "Payment status"),
-    download("camt.053.001.02", "Account statement"),
-    download("camt.054.001.02", "Debit notification"),
-];
-
-/// NDCORPAYS and those after it are Nordea's own names (brief 3); under the others nothing is ever laid out.
-const NORDEAS: &[FileType] = &[
-    upload("pain.001.001.03", "Payments, version 3"),
-    upload("pain.001.001.09", "Payments, version 9"),
-    upload("NDCORPAYS", "Corporate payments"),
-    upload("LAHLASKUT", "LAHLASKUT"),
-    upload("LMP300", "LMP300"),
-    upload("SV", "SV"),
-    download("pain.002.001.10", "Payment status"),
-    download("camt.053.001.02", "Account statement"),
-    download("camt.054.001.02", "Debit notification"),
-    download("NDCORPAYL", "Corporate payments, feedback"),
-    download("TITO", "Account statement, reference format"),
-    download("BRSWIFT", "BRSWIFT"),
-    download("HAELASKUT", "HAELASKUT"),
-    download("HTMBR", "HTMBR"),
-    download("HTMKTL", "HTMKTL"),
-    download("HTMKTO", "HTMKTO"),
-    download("HTMVASTEL", "HTMVASTEL"),
-    download("HYLLASKUT", "HYLLASKUT"),
-    download("INFO", "INFO"),
-    download("KORKO", "KORKO"),
-    download("KTL", "KTL"),
-    download("LMPPAL", "LMPPAL"),
-    download("SVPAL", "SVPAL"),
-    download("SVVAL", "SVVAL"),
-    download("SW940", "SW940"),
-    download("TXTKTL", "TXTKTL"),
-    download("TXTKTO", "TXTKTO"),
-    download("VKEUR", "VKEUR"),
-];
-
-/// OP's own names have been seen without their meaning (brief 4); nothing is ever laid out under them.
-const OPS: &[FileType] = &[
-    upload("pain.001.001.03", "Payments, version 3"),
-    upload("pain.001.001.09", "Payments, version 9"),
-    download("pain.002.001.02", "Payment status"),
-    download("camt.053.001.02", "Account statement"),
-    download("camt.054.001.02", "Debit notification"),
-    download("TL", "TL"),
-    download("TI", "TI"),
-    download("XI", "XI"),
-    download("XR", "XR"),
-];
-
-/// Brief 6. XL is sent; XP and XT are what comes back; under the others nothing is ever laid out.
-const SAMLINKS: &[FileType] = &[
-    upload("XL", "Payments"),
-    download("XP", "Payment status"),
-    download("XT", "Account statement"),
-    download("TO", "TO"),
-    download("RA", "RA"),
-    download("OP", "OP"),
-    download("VL", "VL"),
-    download("VN", "VN"),
-    download("VP", "VP"),
-    download("XE", "XE"),
-    download("XM", "XM"),
-    download("VE", "VE"),
-    download("VA", "VA"),
-    download("VB", "VB"),
-    download("WK", "WK"),
-    download("0250", "0250"),
-    download("0800", "0800"),
-    download("0810", "0810"),
-    download("0820", "0820"),
-    download("0860", "0860"),
-];

@@ -4,6 +4,7 @@
 
 mod common;
 mod danske;
+mod danske_files;
 mod enrolment;
 mod faults;
 mod files;

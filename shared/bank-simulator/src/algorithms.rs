@@ -1,7 +1,7 @@
-//! Reading what a request says about its algorithms, and decrypting it (brief 5.1).
+//! What a request says about its algorithms, which its answer has too; and decryption (brief 5.1).
 
 use avain_xml_security::encryption::{self, Cipher, DecryptionKey};
-use avain_xml_security::{Document, Element};
+use avain_xml_security::{Document, Element, Hash};
 use zeroize::Zeroizing;
 
 const XENC: &str = "http://www.w3.org/2001/04/xmlenc#";
@@ -47,7 +47,7 @@ pub(crate) fn payload_of(element: Element<'_>) -> Option<Vec<u8>> {
 }
 
 /// The first `SignatureMethod` of the document.
-pub(crate) fn signature_method(document: &Document<'_>) -> Option<String> {
+fn signature_method(document: &Document<'_>) -> Option<String> {
     find_method(document.root())
 }
 
@@ -56,4 +56,17 @@ fn find_method(element: Element<'_>) -> Option<String> {
         return element.attribute("", "Algorithm").map(str::to_owned);
     }
     element.children().find_map(find_method)
+}
+
+/// The bank answers with the hash of the request, as an endpoint of its own would; with SHA-256 where nothing is signed.
+pub(crate) fn answering_hash(document: &Document<'_>, accepted: &[Hash]) -> Hash {
+    let is_sha1 = |hash: &Hash| *hash == Hash::Sha1;
+    let asked = signature_method(document);
+    if accepted.iter().all(is_sha1)
+        || accepted.iter().any(is_sha1) && asked.is_some_and(|uri| uri.ends_with("#rsa-sha1"))
+    {
+        Hash::Sha1
+    } else {
+        Hash::Sha256
+    }
 }
