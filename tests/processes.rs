@@ -1,5 +1,6 @@
 //! The `avain` command as a process: what it says, how it ends, what is left when it is killed, what it takes.
 
+mod banks;
 mod killed;
 mod operated;
 mod rewrapped;
