@@ -157,7 +157,7 @@ pub(crate) enum Row {
 use Row as R;
 
 /// Every row with its operation and what is special about its situation.
-pub(crate) const ROWS: [(Row, &Operation, &str); 53] = [
+pub(crate) const ROWS: [(Row, &Operation, &str); 54] = [
     (R::InitRegister, &INIT_REGISTER, ""),
     (R::Register, &REGISTER, "new organisation"),
     (R::RegisterAnew, &REGISTER, "over a left-over"),
