@@ -30,7 +30,7 @@ pub(crate) fn with_banks(machine: Machine, clock: Arc<dyn Clock>, base: &str, ba
         let trust = Anchor::later(move || Trust::from_pem(&simulator.root_pem(bank).ok()?).ok());
         Some(Contract::simulated(profile(bank.as_str())?, base, trust))
     });
-    let channel = HttpBanks::new(contracts.collect(), clock, Arc::new(SystemRandom), Duration::from_secs(10));
+    let channel = HttpBanks::new(contracts.collect::<Vec<_>>(), clock, Arc::new(SystemRandom), Duration::from_secs(10));
     Machine { deps: machine.deps.with_banks(Arc::new(channel)), ..machine }
 }
 

@@ -18,7 +18,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{self, Contract, Environment, HttpBanks};
+use avain_adapters_aws::banks::{self, Contracts, Environment, HttpBanks};
 use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools};
 use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
@@ -198,14 +198,14 @@ fn settings() -> Result<Settings, StartError> {
 }
 
 /// Real banks in production; in test simulated ones if the environment names any, else those that have an environment for tests.
-fn contracts(environment: &str) -> Result<Vec<Contract>, StartError> {
+fn contracts(environment: &str) -> Result<Contracts, StartError> {
     let folder = super::own_banks()?;
     match environment {
-        "production" => Ok(banks::real(&folder, Environment::Production)),
+        "production" => Ok(banks::real(folder, Environment::Production)),
         "test" => {
-            let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(banks::real(&folder, Environment::Test)) };
+            let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(banks::real(folder, Environment::Test)) };
             let roots = variable("AVAIN_SIMULATOR_ROOT")?;
-            banks::simulated(&folder, &base, &roots).ok_or(StartError::Variable("AVAIN_SIMULATOR_ROOT"))
+            banks::simulated(folder, &base, &roots).ok_or(StartError::Variable("AVAIN_SIMULATOR_ROOT"))
         }
         _ => Err(StartError::Variable("AVAIN_ENVIRONMENT")),
     }

@@ -272,7 +272,7 @@ impl World {
             let trust = Trust::from_pem(&simulator.root_pem(bank).unwrap()).unwrap();
             Contract::simulated(profile(bank.as_str()).unwrap(), base, trust)
         });
-        HttpBanks::new(contracts.into(), self.clock.clone(), Arc::new(SystemRandom), wait)
+        HttpBanks::new(Vec::from(contracts), self.clock.clone(), Arc::new(SystemRandom), wait)
     }
 
     /// The pools' keys cannot be had, or can again.

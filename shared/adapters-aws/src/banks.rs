@@ -31,7 +31,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::time::Instant;
 
 pub use avain_bank_channel::{Environment, Profile, Trust, profile, profiles};
-pub use contract::{Anchor, Contract, Folder, real, simulated};
+pub use contract::{Anchor, Contract, Contracts, Folder, real, simulated};
 use learned::{Cache, Learned};
 
 /// SoftwareId and UserAgent.
@@ -51,7 +51,7 @@ const NOT_FOUND: &str = "24";
 
 /// The banks of a deployment.
 pub struct HttpBanks {
-    contracts: Vec<Contract>,
+    contracts: Contracts,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -70,7 +70,12 @@ struct Question<'a> {
 impl HttpBanks {
     /// Speaks to these banks, and waits so long for an answer (25 s behind API Gateway, whose limit is 29 s).
     #[must_use]
-    pub fn new(contracts: Vec<Contract>, clock: Arc<dyn Clock>, random: Arc<dyn Random>, wait: Duration) -> Self {
+    pub fn new(
+        contracts: impl Into<Contracts>,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        wait: Duration,
+    ) -> Self {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_connect_timeout(Some(wait / 2));
@@ -81,11 +86,11 @@ impl HttpBanks {
             .pool_max_idle_per_host(0)
             .retry_canceled_requests(false)
             .build(connector);
-        Self { contracts, clock, random, client, wait, learned: Cache::default() }
+        Self { contracts: contracts.into(), clock, random, client, wait, learned: Cache::default() }
     }
 
-    fn contract(&self, bank: Bank) -> Result<&Contract, BankError> {
-        let found = self.contracts.iter().find(|contract| contract.profile.bank == bank.as_str());
+    fn contract(&self, bank: Bank) -> Result<Arc<Contract>, BankError> {
+        let found = self.contracts.get(bank.as_str());
         found.ok_or_else(|| BankError::NotMade(format!("no contract with {}", bank.as_str())))
     }
 
@@ -152,7 +157,7 @@ impl HttpBanks {
         build: impl FnOnce(&Channel<'_>, &Stamp<'_>, &SigningKey) -> Result<Request, Error> + Send,
         read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send,
     ) -> Result<T, BankError> {
-        let contract = self.contract(user.bank)?;
+        let contract = &*self.contract(user.bank)?;
         let key = signing_key(&user)?;
         let question = Question { contract, user_id: user.user_id, decryption_key: user.decryption_key, wait };
         self.ask(&question, |channel, stamp| build(channel, stamp, &key), read).await
@@ -233,7 +238,8 @@ impl BankChannel for HttpBanks {
     }
 
     fn check_enrolment(&self, bank: Bank, user_id: &str, code: &str) -> Result<(), &'static str> {
-        let enrolment = &self.contract(bank).map_err(|_| "Bank")?.profile.enrolment;
+        let contract = self.contract(bank).map_err(|_| "Bank")?;
+        let enrolment = &contract.profile.enrolment;
         if !enrolment.user_id.fits(user_id) {
             return Err("WsUserId");
         }
@@ -255,7 +261,7 @@ impl BankChannel for HttpBanks {
 
     async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError> {
         let Enrolment { bank, user_id, company, code, key, encryption_key } = enrolment;
-        let contract = self.contract(bank)?;
+        let contract = &*self.contract(bank)?;
         let question = Question { contract, user_id, decryption_key: None, wait: self.wait };
         let wanted = Wanted::new(contract, user_id, company, key, encryption_key)?;
         if let (Proof::PkiFactory, Some(requests)) = (contract.profile.enrolment.kind, wanted.both()) {
@@ -278,7 +284,7 @@ impl BankChannel for HttpBanks {
 
     async fn renew(&self, renewal: RenewalRequest<'_>) -> Result<Issued, BankError> {
         let RenewalRequest { user, company, key, encryption_key } = renewal;
-        let contract = self.contract(user.bank)?;
+        let contract = &*self.contract(user.bank)?;
         let wanted = Wanted::new(contract, user.user_id, company, key, encryption_key)?;
         if let (Proof::PkiFactory, Some(requests)) = (contract.profile.enrolment.kind, wanted.both()) {
             let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, old: &SigningKey| {
@@ -329,7 +335,8 @@ impl BankChannel for HttpBanks {
         file_type: &str,
         reference: &str,
     ) -> Result<Option<Vec<u8>>, BankError> {
-        let nothing = self.contract(user.bank)?.profile.empty_list_code.as_deref();
+        let contract = self.contract(user.bank)?;
+        let nothing = contract.profile.empty_list_code.as_deref();
         let wanted = WantedFile { file_reference: reference, file_type, target_id: user.target_id };
         let build = |channel: &Channel<'_>, stamp: &Stamp<'_>, key: &SigningKey| channel.file(stamp, key, &wanted);
         match self.ask_as(user, self.wait, build, answer::file).await {

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Anchor, Contract, Folder, HttpBanks};
+use avain_adapters_aws::banks::{Anchor, Contract, Contracts, Folder, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
-use avain_bank_channel::{Environment, Profile, Trust};
+use avain_bank_channel::{Environment, Trust};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
@@ -129,17 +129,19 @@ impl DataDirectory {
         root: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
         wait: Duration,
     ) -> HttpBanks {
-        let contract = |profile: &Arc<Profile>| {
-            let trust = folder.trust(&profile.bank, Environment::Test);
-            if folder.is_own(&profile.bank)
-                && let Some(real) = Contract::real(profile, Environment::Test, trust)
+        let (folder, base) = (folder.clone(), base.to_owned());
+        let contracts = Contracts::new(move |bank| {
+            let profile = folder.profile(bank)?;
+            let trust = folder.trust(bank, Environment::Test);
+            if folder.is_own(bank)
+                && let Some(real) = Contract::real(&profile, Environment::Test, trust)
             {
-                return real;
+                return Some(real);
             }
-            let (root, bank) = (root.clone(), profile.bank.clone());
-            Contract::simulated(profile, base, Anchor::later(move || Trust::from_pem(&root(&bank)?).ok()))
-        };
-        let contracts = folder.profiles().iter().map(contract).collect();
+            let (root, bank) = (root.clone(), bank.to_owned());
+            let anchor = Anchor::later(move || Trust::from_pem(&root(&bank)?).ok());
+            Some(Contract::simulated(&profile, &base, anchor))
+        });
         HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait)
     }
 

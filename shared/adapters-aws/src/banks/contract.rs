@@ -1,11 +1,12 @@
 //! The banks of a deployment: those that are built in, and those of an operator's folder.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use avain_bank_channel::profile::Addresses;
-use avain_bank_channel::{Environment, Profile, Trust, profiles};
+use avain_bank_channel::{Environment, Profile, Trust, profile, profiles};
 use avain_domain::ports::BankError;
 use avain_xml_security::Policy;
 use avain_xml_security::certificate::{Roots, verify_chain};
@@ -84,7 +85,7 @@ impl Contract {
 }
 
 /// What an operator adds: profiles (`*.toml`), and roots beside the built-in ones (`BANK.pem`).
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct Folder {
     profiles: Vec<Arc<Profile>>,
     roots: Vec<(String, String)>,
@@ -116,6 +117,12 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The profile of a bank: the operator's, else the built-in one.
+    #[must_use]
+    pub fn profile(&self, bank: &str) -> Option<Arc<Profile>> {
+        self.profiles.iter().find(|it| it.bank == bank).or_else(|| profile(bank)).cloned()
+    }
+
     /// Whether the bank's profile is the operator's.
     #[must_use]
     pub fn is_own(&self, bank: &str) -> bool {
@@ -138,20 +145,46 @@ impl Folder {
     }
 }
 
-/// The banks themselves, in one of their environments.
-#[must_use]
-pub fn real(folder: &Folder, environment: Environment) -> Vec<Contract> {
-    let contract =
-        |profile: &Arc<Profile>| Contract::real(profile, environment, folder.trust(&profile.bank, environment));
-    folder.profiles().iter().filter_map(contract).collect()
+/// The banks of a deployment, each made when it is first asked for: a function that starts reads no bank's profile.
+pub struct Contracts {
+    make: Box<dyn Fn(&str) -> Option<Contract> + Send + Sync>,
+    made: Mutex<HashMap<String, Option<Arc<Contract>>>>,
 }
 
-/// Every bank, played at a base address; their roots in one PEM text. `None` if that is no PEM. A bank of the operator's that has an
-/// address of its own for tests is asked there.
+impl Contracts {
+    /// Made by this, by the bank's key.
+    pub fn new(make: impl Fn(&str) -> Option<Contract> + Send + Sync + 'static) -> Self {
+        Self { make: Box::new(make), made: Mutex::default() }
+    }
+
+    pub(super) fn get(&self, bank: &str) -> Option<Arc<Contract>> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = made.get(bank) {
+            return known.clone();
+        }
+        let contract = (self.make)(bank).map(Arc::new);
+        made.insert(bank.to_owned(), contract.clone());
+        contract
+    }
+}
+
+impl From<Vec<Contract>> for Contracts {
+    fn from(contracts: Vec<Contract>) -> Self {
+        let made = contracts.into_iter().map(|it| (it.profile.bank.clone(), Some(Arc::new(it)))).collect();
+        Self { make: Box::new(|_| None), made: Mutex::new(made) }
+    }
+}
+
+/// The banks themselves, in one of their environments.
 #[must_use]
-pub fn simulated(folder: &Folder, base: &str, roots: &str) -> Option<Vec<Contract>> {
+pub fn real(folder: Folder, environment: Environment) -> Contracts {
+    Contracts::new(move |bank| Contract::real(&folder.profile(bank)?, environment, folder.trust(bank, environment)))
+}
+
+/// Every bank, played at a base address; their roots in one PEM text. `None` if that is no PEM.
+#[must_use]
+pub fn simulated(folder: Folder, base: &str, roots: &str) -> Option<Contracts> {
     let trust = Trust::from_pem(roots).ok()?;
-    let base = base.trim_end_matches('/');
-    let profiles = folder.profiles();
-    Some(profiles.iter().map(|profile| Contract::simulated(profile, base, trust.clone())).collect())
+    let base = base.trim_end_matches('/').to_owned();
+    Some(Contracts::new(move |bank| Some(Contract::simulated(&folder.profile(bank)?, &base, trust.clone()))))
 }
