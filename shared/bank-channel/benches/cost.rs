@@ -8,6 +8,7 @@
 #[expect(dead_code, reason = "the tests use more of it")]
 mod bank;
 
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::io::Write as _;
 
@@ -47,8 +48,9 @@ fn main() {
         upload(&channel(way), packs, &bank, &mut sign);
     }
 
-    let text = std::iter::repeat_n(FILE, 15).collect::<String>();
-    let rest = format!("<FileDescriptors>{text}</FileDescriptors>");
+    // Fourteen of them, as in the recorded list of 14 kB.
+    let text = std::iter::repeat_n(FILE, 14).collect::<String>();
+    let rest = format!("<c2b:FileDescriptors>{text}</c2b:FileDescriptors>");
     let answered = Answer { rest: &rest, ..Answer::default() }.signed(&bank);
     let public_key = summary(bank.signer.certificate()).unwrap().public_key;
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public_key);
@@ -59,12 +61,11 @@ fn main() {
     println!("  with its signer's chain known: {:.2} times its 2 verifications (at most 3)", read / (2.0 * one));
 }
 
-/// One descriptor as Nordea writes them.
-const FILE: &str = "<FileDescriptor><FileReference>11111111A12006030319503000000010</FileReference>\
-    <TargetId>11111111A1</TargetId><ServiceId>NDEAFIHHXXX-FI1-EUR-19503000000010</ServiceId>\
-    <ServiceIdOwnerName>Fixture Oy</ServiceIdOwnerName><UserFilename>TITO_19503000000010</UserFilename>\
-    <FileType>TITO</FileType><FileTimestamp>2006-03-03T00:00:00.0Z</FileTimestamp><Status>DOWNLOADED</Status>\
-    <LastDownloadTimestamp>2014-08-06T08:34:40.0Z</LastDownloadTimestamp></FileDescriptor>";
+/// One descriptor as Nordea's recorded ones are.
+const FILE: &str = "<c2b:FileDescriptor><c2b:FileReference>11111111A12006030319503000000010</c2b:FileReference>\
+    <c2b:TargetId>11111111A1</c2b:TargetId><c2b:ServiceId>NDEAFIHHXXX-FI1-EUR-19503000000010</c2b:ServiceId>\
+    <c2b:FileType>TITO</c2b:FileType><c2b:FileTimestamp>2006-03-03T00:00:00.0Z</c2b:FileTimestamp>\
+    <c2b:Status>DOWNLOADED</c2b:Status></c2b:FileDescriptor>";
 
 /// A megabyte, beside packing, base64 of it and of the document, SHA-256 of both signed parts, and two signatures.
 fn upload(channel: &Channel<'_>, packs: bool, bank: &Bank, sign: &mut impl FnMut()) {
@@ -94,12 +95,13 @@ fn payments(bytes: usize) -> Vec<u8> {
             break;
         }
         let account = number.wrapping_mul(6_364_136_223_846_793_005) % 10_000_000_000_000_000;
-        file.push_str(&format!(
+        let _ = write!(
+            file,
             "<CdtTrfTxInf><PmtId><EndToEndId>{number}</EndToEndId></PmtId><Amt><InstdAmt Ccy=\"EUR\">{}.{:02}</InstdAmt>\
              </Amt><CdtrAcct><Id><IBAN>FI{account:016}</IBAN></Id></CdtrAcct></CdtTrfTxInf>",
             account % 9000,
             account % 100
-        ));
+        );
     }
     file.truncate(bytes);
     file.into_bytes()
