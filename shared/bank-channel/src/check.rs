@@ -17,7 +17,7 @@ use crate::answer::{FACTORY_OPERATIONS, FactoryOperation, peek};
 use crate::fault::{PKI_FACTORY, fault};
 use crate::operation::{GET_SERVICE_CERTIFICATES, OPERATIONS, Operation, SOAP};
 use crate::request::ELEMENTS;
-use crate::verify::{XENC, base64, clean, only_child, opened, two_digits};
+use crate::verify::{XENC, clean, only_child, opened, two_digits};
 use crate::{Error, Profile, Trust, schema};
 
 mod contents;
@@ -163,15 +163,15 @@ impl Case<'_> {
             self.report.find(Reason::Schema, "no ResponseHeader".into());
             None
         };
-        let wrapped = out.child(model, "ApplicationResponse").map(|it| it.text()).unwrap_or_default();
-        if wrapped.trim().is_empty() {
+        let wrapped = out.child(model, "ApplicationResponse").filter(|it| !it.text().trim().is_empty());
+        let Some(wrapped) = wrapped else {
             match header_code.filter(|code| code != "00") {
                 Some(_) => self.bank_error(),
                 None => self.report.find(Reason::Schema, "no ApplicationResponse".into()),
             }
             return;
-        }
-        let Some(plain) = self.opened(&wrapped) else { return };
+        };
+        let Some(plain) = self.opened(wrapped) else { return };
         let response = match Document::parse(&plain) {
             Ok(response) => response,
             Err(error) => return self.report.find(Reason::Schema, clean(&error.to_string())),
@@ -291,8 +291,8 @@ impl Case<'_> {
     }
 
     /// The application response's bytes, decrypted if need be.
-    fn opened(&mut self, wrapped: &str) -> Option<Vec<u8>> {
-        let Ok(bytes) = base64(wrapped) else {
+    fn opened(&mut self, wrapped: Element<'_>) -> Option<Vec<u8>> {
+        let Some(bytes) = wrapped.base64() else {
             self.report.find(Reason::Schema, "the ApplicationResponse is not base64".into());
             return None;
         };

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use avain_xml_security::encryption::{Cipher, DecryptionKey, decrypt};
 use avain_xml_security::{Document, Element, Policy, enveloped, soap};
-use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use time::{Duration, OffsetDateTime};
 
 use crate::fault::fault;
@@ -118,15 +117,15 @@ pub(crate) fn application<T>(
     same(header, model, "SenderId", &expected.sender_id)?;
     same(header, model, "RequestId", &expected.request_id)?;
 
-    let wrapped = out.child(model, "ApplicationResponse").map(|element| element.text()).unwrap_or_default();
-    if wrapped.trim().is_empty() {
+    let wrapped = out.child(model, "ApplicationResponse").map(decoded).transpose()?.unwrap_or_default();
+    if wrapped.is_empty() {
         if envelope_signer.is_none() {
             return Err(unreadable("no ApplicationResponse, and nothing else is signed"));
         }
         success(header, model, "ResponseCode", "ResponseText")?;
         return Err(unreadable("no ApplicationResponse"));
     }
-    let bytes = decrypted(base64(&wrapped)?, profile, judge.keys)?;
+    let bytes = decrypted(wrapped, profile, judge.keys)?;
     let document = Document::parse(&bytes).map_err(blame(Layer::Application))?;
     let signed = enveloped::verify(&document, &judge.policy(profile)).map_err(blame(Layer::Application))?;
     // The envelope's signer is accepted already.
@@ -204,14 +203,17 @@ pub(crate) fn unreadable(why: &str) -> Error {
     Error::Unreadable(why.to_owned())
 }
 
-/// base64 as banks write it: with line breaks.
-pub(crate) fn base64(text: &str) -> Result<Vec<u8>, Error> {
-    let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    BASE64.decode(packed).map_err(|_| unreadable("base64 is broken"))
+/// An element's base64.
+pub(crate) fn decoded(element: Element<'_>) -> Result<Vec<u8>, Error> {
+    element.base64().ok_or_else(|| unreadable("base64 is broken"))
 }
 
 /// A bank's text for people and logs: one line, no control characters, at most 512 characters.
 pub(crate) fn clean(text: &str) -> String {
+    // Nearly all texts are so already.
+    if text.len() <= TEXT_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.trim().to_owned();
+    }
     let text: String = text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     text.trim().chars().take(TEXT_MAX).collect()
 }

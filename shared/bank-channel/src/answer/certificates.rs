@@ -5,7 +5,7 @@ use avain_xml_security::{Document, Element, soap};
 
 use super::check_issued;
 use crate::operation::{GET_CERTIFICATE, GET_SERVICE_CERTIFICATES};
-use crate::verify::{application, base64, only_child, unreadable};
+use crate::verify::{application, decoded, only_child, unreadable};
 use crate::{Error, Expected, Judge, Profile, pem};
 
 /// Issuing certificates that a bank may tell at most.
@@ -42,8 +42,7 @@ pub(crate) fn peek(answer: &[u8], profile: &Profile) -> Option<Vec<Vec<u8>>> {
     let envelope = Document::parse(answer).ok()?;
     let body = soap::unsigned_body(&envelope).ok()?;
     let model = GET_SERVICE_CERTIFICATES.model(profile);
-    let wrapped = only_child(body)?.child(model, "ApplicationResponse")?.text();
-    let bytes = base64(&wrapped).ok()?;
+    let bytes = only_child(body)?.child(model, "ApplicationResponse")?.base64()?;
     let response = Document::parse(&bytes).ok()?;
     let entries = entries(response.root(), GET_SERVICE_CERTIFICATES.response(profile).0).ok()?;
     Some(entries.into_iter().filter(|it| certifies_signers(it, profile)).collect())
@@ -64,7 +63,7 @@ pub(crate) fn entries(response: Element<'_>, namespace: &str) -> Result<Vec<Vec<
             let bytes = entry
                 .child(namespace, "Certificate")
                 .ok_or_else(|| unreadable("a certificate is missing"))
-                .and_then(|certificate| base64(&certificate.text()))?;
+                .and_then(decoded)?;
             from_der_or_pem(bytes)
         })
         .collect()

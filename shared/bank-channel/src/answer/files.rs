@@ -7,7 +7,7 @@ use avain_xml_security::Element;
 use super::{required, text};
 use crate::operation::{APPLICATION, DELETE_FILE, DOWNLOAD_FILE, DOWNLOAD_FILE_LIST, GET_USER_INFO, UPLOAD_FILE};
 use crate::profile::StatusWords;
-use crate::verify::{application, base64, unreadable};
+use crate::verify::{application, decoded, unreadable};
 use crate::{Error, Expected, Judge};
 
 /// How RFC 1952 begins.
@@ -184,7 +184,7 @@ pub(crate) fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Erro
         return Err(unreadable("the content is encrypted"));
     }
     let content = response.child(APPLICATION, "Content").ok_or_else(|| unreadable("no Content"))?;
-    let bytes = base64(&content.text())?;
+    let bytes = decoded(content)?;
     if flag(response, "Compressed") {
         gunzip(&bytes, max)
     } else if bytes.starts_with(&GZIP_MAGIC) {

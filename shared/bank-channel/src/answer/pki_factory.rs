@@ -7,7 +7,7 @@ use super::{check_issued, required, text};
 use crate::fault::{PKI_FACTORY, fault};
 use crate::request::ELEMENTS;
 use crate::schema::{self, Field};
-use crate::verify::{base64, blame, clean, only_child, same, success, unreadable};
+use crate::verify::{blame, clean, decoded, only_child, same, success, unreadable};
 use crate::{Error, Expected, Judge, Layer};
 
 /// The bank's certificates, each chained to a pinned root, DER. They are renewed about every two years: to be kept, and
@@ -215,7 +215,7 @@ fn issued(
 
 fn certificate(response: Element<'_>, name: &str) -> Result<Vec<u8>, Error> {
     let element = response.child(ELEMENTS, name).ok_or_else(|| Error::Unreadable(format!("not one {name}")))?;
-    base64(&element.text())
+    decoded(element)
 }
 
 fn statuses(response: Element<'_>) -> Result<Vec<CertificateStatus>, Error> {

@@ -9,7 +9,7 @@ use crate::answer::{content, descriptors, entries, user_file_types};
 use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
 use crate::request::ELEMENTS;
 use crate::schema;
-use crate::verify::{base64, clean, fields};
+use crate::verify::{clean, decoded, fields};
 
 /// The elements of PKI Factory that hold a certificate.
 const CERTIFICATES: [&str; 6] =
@@ -43,7 +43,7 @@ impl Case<'_> {
     pub(super) fn factory_contents(&mut self, response: Element<'_>) {
         for name in CERTIFICATES {
             let Some(element) = response.child(ELEMENTS, name) else { continue };
-            let der = base64(&element.text()).ok();
+            let der = decoded(element).ok();
             match der.as_deref().and_then(|der| Certificate::read(name, der)) {
                 Some(certificate) => self.report.certificates.push(certificate),
                 None => self.report.find(Reason::Schema, format!("{name} is not a certificate")),
