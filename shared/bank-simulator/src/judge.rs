@@ -5,7 +5,7 @@ use avain_xml_security::{Document, Element, soap};
 
 use crate::code::{self, Code, Refusal};
 use crate::office::{Office, Outcome, unreadable};
-use crate::operation::{PKI_FACTORY, Service};
+use crate::operation::Service;
 use crate::{Config, Error, Operation, Simulator, algorithms, envelope};
 
 /// What a bank would answer to a request.
@@ -58,7 +58,7 @@ impl Office {
     }
 
     fn judge_call(&self, document: &Document<'_>, body: Element<'_>) -> Judgement {
-        let service = service_of(body, self);
+        let service = self.service_in(body);
         let (operation, call) = match envelope::call(body, service, self.family()) {
             Ok(call) => call,
             Err(Refusal::SoapFault(code) | Refusal::Answer(code) | Refusal::Feedback(code, ..)) => {
@@ -99,7 +99,7 @@ impl Office {
     fn inspect(&self, document: &Document<'_>, judgement: &mut Judgement) {
         let policy = self.policy();
         let root = document.root();
-        let service = soap::unsigned_body(document).map(|body| service_of(body, self));
+        let service = soap::unsigned_body(document).map(|body| self.service_in(body));
         judgement.soap_signature = matches!(service, Ok(Service::Files)).then(|| inspect::soap(document, &policy));
         if matches!(service, Ok(Service::PkiFactory)) {
             let content = soap::unsigned_body(document).ok().and_then(|body| body.children().next()?.children().nth(1));
@@ -157,15 +157,6 @@ impl Judgement {
 
     fn fault(code: &Code) -> Self {
         Self::of(code, true)
-    }
-}
-
-/// By the namespace of what is in the Body.
-fn service_of(body: Element<'_>, office: &Office) -> Service {
-    match body.children().next().map(|call| call.namespace()) {
-        Some(PKI_FACTORY) => Service::PkiFactory,
-        Some(namespace) if namespace == Service::Certificates.namespace(office.family()) => Service::Certificates,
-        _ => Service::Files,
     }
 }
 

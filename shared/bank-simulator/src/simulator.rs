@@ -106,6 +106,11 @@ impl Simulator {
         }
     }
 
+    /// The name of the bank, where there is one alone.
+    pub(crate) fn alone(&self) -> Option<String> {
+        self.shared.config.setting.as_ref().map(|setting| setting.name().to_owned())
+    }
+
     /// The bank with this name in addresses: with a setting for one bank, that one only.
     pub(crate) fn named(&self, name: &str) -> Option<BankKey> {
         match &self.shared.config.setting {

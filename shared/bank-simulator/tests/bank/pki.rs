@@ -150,14 +150,23 @@ pub(crate) async fn enrol(world: &World) -> Pair {
 pub(crate) async fn enrol_as(world: &World, user_id: &str, pin: &str) -> Pair {
     let bank = bank_certificate(world).await;
     let (encryption_key, signing_key) = (rsa_key(), rsa_key());
-    let csr = |key| STANDARD.encode(plain_csr(key, "Esimerkki Oy"));
-    let (encryption, signing) = (csr(&encryption_key), csr(&signing_key));
-    let mut fields = create_fields(&encryption, &signing, pin);
-    fields[0].1 = user_id;
-    let content = encrypted(&element("CreateCertificate", &fields), &bank, Cipher::Aes256Cbc);
-    let reply = post(world, &envelope("CreateCertificate", user_id, &content)).await;
+    let reply = create_with(world, &bank, user_id, pin, [&encryption_key, &signing_key]).await;
     reply.is("00", "OK");
     pair(world, &encryption_key, &signing_key, &reply, bank)
+}
+
+/// Asks for a pair with keys that are forgotten.
+pub(crate) async fn create(world: &World, bank: &[u8], user_id: &str, pin: &str) -> PkiReply {
+    let key = rsa_key();
+    create_with(world, bank, user_id, pin, [&key, &key]).await
+}
+
+async fn create_with(world: &World, bank: &[u8], user_id: &str, pin: &str, keys: [&KeyPair; 2]) -> PkiReply {
+    let [encryption, signing] = keys.map(|key| STANDARD.encode(plain_csr(key, "Esimerkki Oy")));
+    let mut fields = create_fields(&encryption, &signing, pin);
+    fields[0].1 = user_id;
+    let content = encrypted(&element("CreateCertificate", &fields), bank, Cipher::Aes256Cbc);
+    post(world, &envelope("CreateCertificate", user_id, &content)).await
 }
 
 pub(crate) fn pair(

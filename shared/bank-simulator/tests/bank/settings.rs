@@ -9,7 +9,7 @@ use avain_xml_security::certificate;
 use time::OffsetDateTime;
 
 use crate::payments::judge;
-use crate::request::{Call, Customer};
+use crate::request::{Call, Customer, Enrolment, NORDEA_CODE, rsa_key, signing_request};
 use crate::transfer_key::enrol;
 use crate::world::{NOW, World};
 
@@ -137,9 +137,33 @@ async fn a_bank_added_by_configuration_alone_serves_a_customer() {
     let config = Config::from_file(None, &written(own.path(), text), clock()).unwrap();
     let world = World::with(|own| *own = config).await;
     let customer = enrol(&world, BankKey::Seb, "77", "salaisuus").await;
+    // At whatever address its client has it.
+    let list = Call::list("ALL").envelope(&world, &customer);
+    for path in ["/", "/services/CorporateFileService"] {
+        let (status, body) = world.post_to(path, &list).await.unwrap();
+        let answer = world.read(BankKey::Seb, status, &body);
+        assert_eq!(answer.code, if path == "/" { "00" } else { "31" });
+    }
     let answer = customer.list(&world, "ALL").await;
     answer.is("00", "OK.");
     judge(&answer);
+}
+
+#[tokio::test]
+async fn nordea_tells_the_name_in_the_agreement() {
+    let own = tempfile::tempdir().unwrap();
+    let name = "Pitkänimisen Perheyrityksen Jälkeläisten Kauppahuone Oy";
+    let text = format!("[[customers]]\nuser_id = \"11111111\"\nname = \"{name}\"\nactivation_code = \"1234567890\"\n");
+    let config = Config::from_file(Some("nordea"), &written(own.path(), &text), clock()).unwrap();
+    let world = World::with(|own| *own = config).await;
+    let request = |name: &str| {
+        let content = signing_request(&rsa_key(), name, "11111111");
+        Enrolment::new(BankKey::Nordea, "11111111", NORDEA_CODE, content).envelope()
+    };
+    let answer = world.certificates(BankKey::Nordea, &request("Perheyritys Oy")).await;
+    assert_eq!(answer.code, "33");
+    assert_eq!(answer.text, format!("Error in customer information: {name}").chars().take(80).collect::<String>());
+    world.certificates(BankKey::Nordea, &request(name)).await.is("00", "OK.");
 }
 
 #[test]
