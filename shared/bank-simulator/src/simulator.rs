@@ -111,10 +111,10 @@ impl Simulator {
         self.shared.config.setting.as_ref().map(|setting| setting.name().to_owned())
     }
 
-    /// The bank with this name in addresses: with a setting for one bank, that one only.
+    /// The bank with this name in addresses; one bank alone answers to any.
     pub(crate) fn named(&self, name: &str) -> Option<BankKey> {
         match &self.shared.config.setting {
-            Some(setting) => (setting.name() == name).then_some(setting.bank),
+            Some(setting) => Some(setting.bank),
             None => BankKey::parse(name),
         }
     }
