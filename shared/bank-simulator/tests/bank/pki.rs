@@ -4,7 +4,7 @@ use avain_bank_simulator::BankKey;
 use avain_test_support::xmlsec;
 use avain_xml_security::certificate::{self, Roots};
 use avain_xml_security::encryption::{self, Cipher};
-use avain_xml_security::{C14n, Document, Element, Hash, Policy, SigningKey, enveloped, soap};
+use avain_xml_security::{C14n, Document, Element, Hash, Policy, enveloped, soap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::KeyPair;
@@ -176,9 +176,8 @@ pub(crate) fn pair(
     reply: &PkiReply,
     bank: Vec<u8>,
 ) -> Pair {
-    let key = SigningKey::new(signing_key.serialized_der(), &reply.der("SigningCert")).unwrap();
     *world.decrypts_with.lock().unwrap() = Some(encryption_key.serialized_der().to_vec());
-    let customer = Customer { bank: BANK, user_id: USER.into(), name: "Esimerkki Oy".into(), key };
+    let customer = Customer::new(BANK, USER, "Esimerkki Oy", signing_key.serialized_der(), &reply.der("SigningCert"));
     Pair { customer, encryption: reply.der("EncryptionCert"), bank }
 }
 

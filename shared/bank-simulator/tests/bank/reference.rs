@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use avain_bank_simulator::{BankKey, Config, Judgement, Operation, Provisioned, judge_request};
 use avain_test_support::reference_data;
-use avain_xml_security::SigningKey;
 
 use crate::payments::judge;
 use crate::request::Customer;
@@ -232,12 +231,8 @@ async fn sha_1_requests_are_refused_by_all_but_danske_bank() {
 #[tokio::test]
 async fn recorded_application_requests_are_judged_in_an_envelope() {
     let Some(folder) = reference_data() else { return };
-    let key = SigningKey::new(
-        &der(&folder.join("_fixture_pki/op_client.key")),
-        &der(&folder.join("_fixture_pki/op_client.pem")),
-    );
-    let customer =
-        Customer { bank: BankKey::Osuuspankki, user_id: "1000000000".into(), name: String::new(), key: key.unwrap() };
+    let own = |name: &str| der(&folder.join("_fixture_pki").join(name));
+    let customer = Customer::new(BankKey::Osuuspankki, "1000000000", "", &own("op_client.key"), &own("op_client.pem"));
     for name in ["request", "request-template", "request-signed"] {
         let world = World::with(|own| *own = config(&folder, "osuuspankki", BOTH_HASHES)).await;
         crate::transfer_key::KeyRequest::service_certificates(customer.bank, "1000000000")

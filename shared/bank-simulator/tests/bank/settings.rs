@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use avain_bank_simulator::{BankKey, Clock, Config, Error, judge_request, simulate};
+use avain_bank_simulator::{BankKey, BankSetting, Clock, Config, Error, GivenKey, judge_request, simulate};
 use avain_test_support::{reference_data, xmlsec};
 use avain_xml_security::certificate;
 use time::OffsetDateTime;
@@ -63,8 +63,7 @@ content = "statement.txt"
 
     let world = World::with(|own| *own = config).await;
     let der = |name: &str| crate::reference::der(&folder.join("_fixture_pki").join(name));
-    let key = avain_xml_security::SigningKey::new(&der("nordea_client.key"), &der("nordea_client.pem")).unwrap();
-    let customer = Customer { bank: BankKey::Nordea, user_id: "11111111".into(), name: String::new(), key };
+    let customer = Customer::new(BankKey::Nordea, "11111111", "", &der("nordea_client.key"), &der("nordea_client.pem"));
     // The certificate is not listed: its authority is, and its subject names the customer.
     let list = Call::list("ALL").with("FileType", "TITO").with("CustomerId", "162355330");
     let answer = customer.call(&world, &list).await;
@@ -115,6 +114,34 @@ async fn without_contracts_a_certificate_tells_whose_request_it_is() {
     let judgement = judge_request(request.replace("11111111", "11111112").as_bytes(), &config).unwrap();
     assert_eq!(judgement.response_code, "02");
     assert_eq!(judgement.soap_signature.unwrap().digests.iter().filter(|digest| digest.ok).count(), 1);
+}
+
+/// A private key is enough to judge an encrypted request.
+#[tokio::test]
+async fn an_encrypted_request_is_judged_with_a_key_alone() {
+    let Some(folder) = reference_data() else { return };
+    let der = |name: &str| crate::reference::der(&folder.join("_fixture_pki").join(name));
+    let mut config = Config::in_memory(clock());
+    let mut setting = BankSetting::new(BankKey::Danskebank);
+    setting.customer_authorities = vec![der("ca_fixture_customer.pem")];
+    let key = zeroize::Zeroizing::new(der("danske_bank_enc.key"));
+    setting.keys.encryption = Some(GivenKey { certificate: Vec::new(), key });
+    for (file, key, code) in [
+        ("gen_req_valid_dfl_3des.xml", true, "24"),
+        ("gem_req_create_certificate_gem_sha1.xml", true, "00"),
+        ("gen_req_valid_dfl_3des.xml", false, "22"),
+        ("gem_req_create_certificate_gem_sha1.xml", false, "22"),
+    ] {
+        let mut setting = setting.clone();
+        if !key {
+            setting.keys.encryption = None;
+        }
+        config.setting = Some(setting);
+        let request = std::fs::read(folder.join("danske").join(file)).unwrap();
+        let judgement = judge_request(&request, &config).unwrap();
+        assert_eq!(judgement.response_code, code, "{file}: {judgement:?}");
+        assert_eq!(judgement.application_request.is_some(), key);
+    }
 }
 
 #[tokio::test]
