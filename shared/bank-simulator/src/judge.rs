@@ -1,12 +1,15 @@
 //! What a bank would answer to a saved request, without a connection.
 
+use std::sync::Arc;
+
 use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, soap};
 
 use crate::code::{self, Code, Refusal};
+use crate::keys::KeySource;
 use crate::office::{Office, Outcome, unreadable};
 use crate::operation::Service;
-use crate::{Config, Error, Operation, Simulator, algorithms, envelope};
+use crate::{Config, Error, Operation, algorithms, envelope, opening};
 
 /// What a bank would answer to a request.
 #[derive(Debug)]
@@ -39,7 +42,10 @@ pub struct Judgement {
 pub fn judge_request(request: &[u8], config: &Config) -> Result<Judgement, Error> {
     let bank = config.setting.as_ref().map(|setting| setting.bank);
     let bank = bank.ok_or_else(|| Error::Provisioned("there is no bank to judge for".into()))?;
-    let office = Simulator::open(config)?.office(bank)?;
+    // A judgement leaves no trace where the bank keeps its state.
+    let config = &Config { folder: None, ..config.clone() };
+    let key_ring = Arc::new(opening::open_keys(bank, config, &KeySource::one()?)?);
+    let office = opening::open(bank, config, &key_ring, Arc::default())?;
     Ok(office.judge(request))
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fault::Script;
 use crate::key_ring::KeyRing;
+use crate::keys::KeySource;
 use crate::office::Office;
 use crate::opening;
 use crate::{BankKey, Clock, Config, Error, Fault, Operation};
@@ -136,7 +137,7 @@ impl Simulator {
         if let Some(key_ring) = key_rings.get(bank.key_folder()) {
             return Ok(Arc::clone(key_ring));
         }
-        let key_ring = Arc::new(opening::open_keys(bank, &self.shared.config)?);
+        let key_ring = Arc::new(opening::open_keys(bank, &self.shared.config, &KeySource::Fresh)?);
         key_rings.insert(bank.key_folder(), Arc::clone(&key_ring));
         Ok(key_ring)
     }
