@@ -15,7 +15,7 @@ use avain_xml_security::{Document, Hash, Policy, SigningKey, enveloped, soap};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
-use common::messages::{answer, envelope};
+use common::messages::{answer, envelope, upload};
 use common::{NOW, Pki, REQUEST};
 use rustix::time::{ClockId, clock_gettime};
 use time::Duration;
@@ -57,6 +57,31 @@ fn main() {
         "  with chains cached {whole:.1} us: {:.2} times its 2 RSA verifications (at most 3)",
         whole / (2.0 * verify)
     );
+
+    println!("linear: CPU of 4 MB over that of 1 MB, less what both need for RSA (4 where it is linear)");
+    for (what, message) in SHAPES {
+        let [one, four] = [1, 4].map(|megabytes| message(megabytes * 1024 * 1024));
+        let (base, _) = medians_of(20, &mut || sign_and_verify(REQUEST, &key), &mut || ());
+        let (one, four) = medians_of(20, &mut || sign_and_verify(&one, &key), &mut || sign_and_verify(&four, &key));
+        println!("  {what}: {:.2} ({:.2} ns a byte)", (four - base) / (one - base), (four - base) * 1e3 / 4e6);
+    }
+}
+
+type Shape = (&'static str, fn(usize) -> String);
+
+/// Documents of about so many bytes.
+const SHAPES: [Shape; 6] = [
+    ("an upload", |bytes| upload(bytes * 3 / 4)),
+    ("a list of files", |bytes| answer(bytes / 440)),
+    ("carriage returns", |bytes| format!("<a>{}</a>", "&#13;".repeat(bytes / 5))),
+    ("comments", |bytes| format!("<a>{}</a>", "<!-- c -->".repeat(bytes / 10))),
+    ("attributes", |bytes| format!("<a>{}</a>", "<b d='&lt;' c='1'/>".repeat(bytes / 20))),
+    ("namespaces", |bytes| format!("<a>{}</a>", "<p:b xmlns:p='urn:p' xmlns='urn:d'/>".repeat(bytes / 36))),
+];
+
+fn sign_and_verify(document: &str, key: &SigningKey) {
+    let signed = enveloped::sign(document, key, &Form::INCLUSIVE).unwrap();
+    enveloped::verify(&Document::parse(signed.as_bytes()).unwrap(), &Policy::STRICT).unwrap();
 }
 
 fn build(request: &str, key: &SigningKey) -> String {
@@ -88,10 +113,14 @@ fn verify_with_chains(answer: &str, pki: &Pki) {
     }
 }
 
-/// Microseconds of CPU of each, measured in turn.
 fn medians<A, B>(first: &mut impl FnMut() -> A, second: &mut impl FnMut() -> B) -> (f64, f64) {
+    medians_of(PAIRS, first, second)
+}
+
+/// Microseconds of CPU of each, measured in turn.
+fn medians_of<A, B>(pairs: usize, first: &mut impl FnMut() -> A, second: &mut impl FnMut() -> B) -> (f64, f64) {
     let mut times = (Vec::new(), Vec::new());
-    for _ in 0..PAIRS {
+    for _ in 0..pairs {
         times.0.push(cpu_time(first));
         times.1.push(cpu_time(second));
     }
@@ -101,7 +130,8 @@ fn medians<A, B>(first: &mut impl FnMut() -> A, second: &mut impl FnMut() -> B) 
 fn cpu_time<T>(work: &mut impl FnMut() -> T) -> f64 {
     let now = || {
         let time = clock_gettime(ClockId::ThreadCPUTime);
-        time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+        let (seconds, nanoseconds) = (u64::try_from(time.tv_sec).unwrap(), u32::try_from(time.tv_nsec).unwrap());
+        std::time::Duration::new(seconds, nanoseconds).as_secs_f64() * 1e6
     };
     let begin = now();
     black_box(work());

@@ -10,6 +10,9 @@ use crate::Element;
 use crate::canonicalization::Canonicalization;
 use crate::document::{Document, Kind, NodeId, XML_NAMESPACE};
 
+#[cfg(test)]
+mod tests;
+
 /// Where canonical XML is written to.
 pub(crate) trait Sink {
     fn write(&mut self, bytes: &[u8]);

@@ -81,7 +81,7 @@ impl<'d> Canonicalization<'d> {
 
     /// Whether a prefix ("" for the default namespace) is on the list of those that are written as in inclusive canonical XML.
     pub(crate) fn is_listed(&self, prefix: &str) -> bool {
-        self.inclusive_prefixes.iter().any(|listed| *listed == if prefix.is_empty() { "#default" } else { prefix })
+        self.inclusive_prefixes.contains(&if prefix.is_empty() { "#default" } else { prefix })
     }
 
     /// Whether the canonical form of an element is the same in every document that the element may be a part of.

@@ -126,7 +126,7 @@ impl<'d> Element<'d> {
 
     /// The element and the elements around it, from the inside out.
     pub(crate) fn with_ancestors(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        std::iter::successors(Some(*self), |element| element.parent())
+        std::iter::successors(Some(*self), Element::parent)
     }
 
     pub(crate) fn parent(&self) -> Option<Element<'d>> {

@@ -8,7 +8,7 @@ use crate::document::{DSIG, XML_NAMESPACE};
 use crate::encoding::encode_base64;
 use crate::policy::Hash;
 use crate::signature::{Claim, ENVELOPED, Signature, Target};
-use crate::splice::Tags;
+use crate::splice::{self, Tags};
 use crate::{Distrust, Document, Element, Error, Policy, SigningKey, template};
 
 /// A verified enveloped signature.
@@ -160,7 +160,7 @@ fn sign_nodes(
     let certificate = encode_base64(key.certificate());
     let key_info = format!("<ds:X509Data><ds:X509Certificate>{certificate}</ds:X509Certificate></ds:X509Data>");
     let signature = template::signature(&signed_info, &value, &key_info);
-    Ok(Tags::of(element)?.with_last_child(document, &signature).0)
+    Ok(splice::apply(document, &[Tags::of(element)?.last_child(&signature)], 0))
 }
 
 /// The canonical form of `SignedInfo` in a `ds:Signature` that is a child of `parent`. Inclusive canonicalisation renders

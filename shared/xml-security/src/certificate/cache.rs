@@ -95,7 +95,9 @@ fn question(leaf: &[u8], intermediates: &[Vec<u8>], roots: &Roots, policy: &Poli
     part(leaf);
     for certificates in [intermediates, &roots.certificates] {
         part(&certificates.len().to_le_bytes());
-        certificates.iter().for_each(|certificate| part(certificate));
+        for certificate in certificates {
+            part(certificate);
+        }
     }
     let mut question = Question::default();
     question.copy_from_slice(context.finish().as_ref());

@@ -9,8 +9,11 @@ use crate::canonicalization::{C14n, Canonicalization};
 use crate::document::WSU;
 use crate::encoding::encode_base64;
 use crate::policy::Hash;
-use crate::splice::{Tags, insert};
+use crate::splice::{self, Edit, Tags};
 use crate::{Document, Element, Error, SigningKey, template};
+
+/// Bytes of a signature with a key of up to 8,192 bits.
+const ROOM_FOR_SIGNATURE: usize = 4096;
 
 /// Signs an envelope: puts `wsse:Security` first into its Header (empty or without one), gives the Body a `wsu:Id`, and
 /// signs Timestamp and Body with RSA PKCS#1 v1.5 and exclusive canonicalisation. Ids are made unique from `id` (letters,
@@ -24,9 +27,9 @@ pub fn sign(
     lifetime: Duration,
 ) -> Result<String, Error> {
     let ids = Ids::new(id)?;
-    let (prepared, signature_at) = prepare(envelope, key, &ids, created, lifetime)?;
+    let (mut signed, signature_at) = prepare(envelope, key, &ids, created, lifetime)?;
 
-    let document = Document::parse(prepared.as_bytes())?;
+    let document = Document::parse(signed.as_bytes())?;
     let (header, body) = header_and_body(&document)?;
     let timestamp = header
         .and_then(|header| header.child(WSSE, "Security"))
@@ -45,7 +48,8 @@ pub fn sign(
         r##"<wsse:SecurityTokenReference><wsse:Reference URI="#{}" ValueType="{X509_V3}"/></wsse:SecurityTokenReference>"##,
         ids.token
     );
-    Ok(insert(&prepared, signature_at, &template::signature(&signed_info, &value, &key_info)))
+    signed.insert_str(signature_at, &template::signature(&signed_info, &value, &key_info));
+    Ok(signed)
 }
 
 /// The ids that a signed envelope has.
@@ -83,25 +87,24 @@ fn prepare(
         Some(namespace) if namespace == WSU => String::new(),
         Some(_) => return Err(Error::Malformed("the prefix wsu means something else".into())),
     };
-    let with_body_id =
-        insert(envelope, Tags::of(body)?.attributes_at, &format!(r#"{declaration} wsu:Id="{}""#, ids.body));
+    let body_id = Edit::insert(Tags::of(body)?.attributes_at, format!(r#"{declaration} wsu:Id="{}""#, ids.body));
 
-    let (created, expires) = (timestamp_text(created)?, timestamp_text(created + lifetime)?);
+    let (created, expires) = (timestamp_text(Some(created))?, timestamp_text(created.checked_add(lifetime))?);
     let token = encode_base64(key.certificate());
     let before_signature = format!(
         r#"<wsse:Security xmlns:wsse="{WSSE}" xmlns:wsu="{WSU}" xmlns:soap="{SOAP}" soap:mustUnderstand="1"><wsse:BinarySecurityToken EncodingType="{BASE64}" ValueType="{X509_V3}" wsu:Id="{}">{token}</wsse:BinarySecurityToken><wsu:Timestamp wsu:Id="{}"><wsu:Created>{created}</wsu:Created><wsu:Expires>{expires}</wsu:Expires></wsu:Timestamp>"#,
         ids.token, ids.timestamp
     );
     let security = format!("{before_signature}</wsse:Security>");
-    // The Header is before the Body, so its positions still hold.
-    let (prepared, security_at) = Tags::of(header)?.with_first_child(&with_body_id, &security);
+    // The Header is before the Body, so its position still holds.
+    let (security, security_at) = Tags::of(header)?.first_child(&security);
+    let prepared = splice::apply(envelope, &[security, body_id], ROOM_FOR_SIGNATURE);
     Ok((prepared, security_at + before_signature.len()))
 }
 
-fn timestamp_text(time: OffsetDateTime) -> Result<String, Error> {
-    let whole_seconds = time.to_offset(UtcOffset::UTC).replace_nanosecond(0);
-    whole_seconds
-        .ok()
+fn timestamp_text(time: Option<OffsetDateTime>) -> Result<String, Error> {
+    time.and_then(|time| time.checked_to_offset(UtcOffset::UTC))
+        .and_then(|time| time.replace_nanosecond(0).ok())
         .and_then(|time| time.format(&Rfc3339).ok())
         .ok_or_else(|| Error::Malformed("a time outside the years 0 to 9999".into()))
 }
