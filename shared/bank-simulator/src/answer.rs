@@ -126,7 +126,7 @@ impl Answer {
                     .leaf("c2b:CustomerId", customer_id)
                     .leaf("c2b:Timestamp", &timestamp(now))
                     .leaf("c2b:ResponseCode", &self.code.number)
-                    .leaf("c2b:ResponseText", &self.code.text)
+                    .leaf("c2b:ResponseText", &self.code.text.chars().take(80).collect::<String>())
                     .optional("c2b:ExecutionSerial", self.execution_serial.as_deref());
                 match self.operation.service() {
                     Service::Files => write_files(response, &self.details, self.family, ways),

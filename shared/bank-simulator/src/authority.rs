@@ -14,7 +14,7 @@ use x509_cert::der::pem::{LineEnding, encode_string};
 use zeroize::Zeroizing;
 
 use crate::bank::Family;
-use crate::keys::{BACKDATED, Saved, customers_params};
+use crate::keys::{BACKDATED, KeySource, Saved, customers_params};
 use crate::ways::References;
 use crate::{BankKey, Error};
 
@@ -82,7 +82,7 @@ impl Authority {
 
     /// Another authority with the same names and other keys: what an impostor would have.
     pub(crate) fn impostor(bank: BankKey, now: OffsetDateTime) -> Result<Self, Error> {
-        Self::from_saved(bank, &Saved::make(bank, now)?, now)
+        Self::from_saved(bank, &Saved::make(bank, now, &KeySource::Fresh)?, now)
     }
 
     /// What signs the bank's envelopes.

@@ -1,6 +1,8 @@
 //! Reading the SOAP Body of a request: operation, header, payload (brief 2.1).
 
-use avain_xml_security::Element;
+use avain_xml_security::{Document, Element};
+use time::format_description::well_known::Rfc3339;
+use time::{Duration, OffsetDateTime};
 
 use crate::bank::Family;
 use crate::code::{self, Refusal};
@@ -96,6 +98,21 @@ pub(crate) fn request(call: Element<'_>, service: Service, family: Family) -> Re
 /// The payload's bytes; else 12.
 pub(crate) fn payload(payload: Element<'_>) -> Result<Vec<u8>, Refusal> {
     from_base64(&payload.text()).filter(|bytes| !bytes.is_empty()).ok_or(code::SCHEMA.into())
+}
+
+const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
+const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
+
+/// Whether the Security header's Timestamp, where there is one, is of now, with `skew` to both sides.
+pub(crate) fn is_timely(document: &Document<'_>, now: OffsetDateTime, skew: Duration) -> bool {
+    let header = document.root().children().next().filter(|header| header.local_name() == "Header");
+    let security = header.and_then(|header| header.child(WSSE, "Security"));
+    let Some(timestamp) = security.and_then(|security| security.child(WSU, "Timestamp")) else { return true };
+    let time = |name| {
+        let text = timestamp.child(WSU, name)?.text();
+        OffsetDateTime::parse(text.trim(), &Rfc3339).ok()
+    };
+    time("Created").zip(time("Expires")).is_some_and(|(created, end)| now + skew >= created && now - skew < end)
 }
 
 /// Whether a field's text is as it must be.

@@ -28,9 +28,10 @@ impl Office {
     /// spend a request id.
     pub(crate) fn file_service(&self, document: &Document<'_>, now: OffsetDateTime) -> Outcome {
         let mut read = Read::default();
-        let result = self
-            .check_envelope(document, now)
-            .and_then(|verified| self.change(|ledger| self.carry_out(ledger, &verified, now, &mut read)));
+        let result = self.check_envelope(document, now).and_then(|verified| {
+            let timely = verified.is_valid_at(now, CLOCK_SKEW) && envelope::is_timely(document, now, CLOCK_SKEW);
+            self.change(|ledger| self.carry_out(ledger, &verified, timely, now, &mut read))
+        });
         Outcome { customer_id: read.customer_id, execution_serial: read.execution_serial, result }
     }
 
@@ -64,6 +65,7 @@ impl Office {
         &self,
         ledger: &mut Ledger,
         verified: &soap::Verified<'_>,
+        timely: bool,
         now: OffsetDateTime,
         read: &mut Read,
     ) -> Result<Details, Refusal> {
@@ -76,8 +78,8 @@ impl Office {
             Standing::Retired => return Err(self.bad_certificate(code::CERTIFICATE_NOT_VALID)),
             _ => return Err(self.bad_certificate(code::CERTIFICATE_NOT_FOR_ID)),
         };
-        // 6: Timestamp.
-        if !verified.is_valid_at(now, CLOCK_SKEW) {
+        // 6: Timestamp, signed or (as some clients have it) not.
+        if !timely {
             return Err(code::SOAP_SIGNATURE.into());
         }
         // 7: the sender's state.

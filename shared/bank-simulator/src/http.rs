@@ -18,10 +18,11 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
+use crate::Simulator;
 use crate::bank::Family;
+use crate::office::Office;
 use crate::operation::Service;
 use crate::reply::{Body as ReplyBody, Reply};
-use crate::{BankKey, Simulator};
 
 /// The largest request that is read: a file of 5 MB, twice in base64, and its envelopes.
 const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
@@ -48,7 +49,8 @@ impl hyper::body::Body for BrokenBody {
 impl Simulator {
     /// The banks' addresses: POST `/{bank}/CorporateFileService` and `/{bank}/CertificateService`, text/xml. The banks' own
     /// last words of addresses are understood too: `edifileservice.asmx`, `OPCertificateService`,
-    /// `CertificateService.xml`, `pkiservice.asmx`.
+    /// `CertificateService.xml`, `pkiservice.asmx`. One bank alone ([`crate::Config::setting`]) is asked at any other
+    /// address too; what is in the Body tells the service.
     ///
     /// Served by another server, a scripted drop breaks off after the response's head; [`Simulator::serve`] sends nothing.
     pub fn router(&self) -> Router {
@@ -59,6 +61,7 @@ impl Simulator {
             .route("/{bank}/OPCertificateService", post(certificate_service))
             .route("/{bank}/CertificateService.xml", post(certificate_service))
             .route("/{bank}/pkiservice.asmx", post(certificate_service))
+            .fallback(post(any_service))
             .with_state(self.clone())
     }
 
@@ -100,7 +103,7 @@ async fn file_service(
     headers: HeaderMap,
     request: Request,
 ) -> Response<Body> {
-    receive(simulator, &bank, |_| Service::Files, &headers, request).await
+    receive(simulator, &bank, |_, _| Service::Files, &headers, request).await
 }
 
 async fn certificate_service(
@@ -112,14 +115,22 @@ async fn certificate_service(
     receive(simulator, &bank, certificates_of, &headers, request).await
 }
 
-fn certificates_of(bank: BankKey) -> Service {
-    if bank.family() == Family::Danske { Service::PkiFactory } else { Service::Certificates }
+/// One bank alone may be asked at any address, as its clients have it.
+async fn any_service(State(simulator): State<Simulator>, headers: HeaderMap, request: Request) -> Response<Body> {
+    match simulator.alone() {
+        Some(name) => receive(simulator, &name, Office::service_of, &headers, request).await,
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+fn certificates_of(office: &Office, _: &[u8]) -> Service {
+    if office.family() == Family::Danske { Service::PkiFactory } else { Service::Certificates }
 }
 
 async fn receive(
     simulator: Simulator,
     bank: &str,
-    service: fn(BankKey) -> Service,
+    service: fn(&Office, &[u8]) -> Service,
     headers: &HeaderMap,
     request: Request,
 ) -> Response<Body> {
@@ -144,7 +155,7 @@ async fn receive(
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
     // Signing and writing to disk take milliseconds.
-    let reply = tokio::task::spawn_blocking(move || office.receive(service(bank), &body)).await;
+    let reply = tokio::task::spawn_blocking(move || office.receive(service(&office, &body), &body)).await;
     match reply {
         Ok(reply) => send(reply).await,
         Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),

@@ -1,12 +1,15 @@
 //! What a bank would answer to a saved request, without a connection.
 
+use std::sync::Arc;
+
 use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, soap};
 
 use crate::code::{self, Code, Refusal};
+use crate::keys::KeySource;
 use crate::office::{Office, Outcome, unreadable};
-use crate::operation::{PKI_FACTORY, Service};
-use crate::{Config, Error, Operation, Simulator, algorithms, envelope};
+use crate::operation::Service;
+use crate::{Config, Error, Operation, algorithms, envelope, opening};
 
 /// What a bank would answer to a request.
 #[derive(Debug)]
@@ -39,7 +42,10 @@ pub struct Judgement {
 pub fn judge_request(request: &[u8], config: &Config) -> Result<Judgement, Error> {
     let bank = config.setting.as_ref().map(|setting| setting.bank);
     let bank = bank.ok_or_else(|| Error::Provisioned("there is no bank to judge for".into()))?;
-    let office = Simulator::open(config)?.office(bank)?;
+    // A judgement leaves no trace where the bank keeps its state.
+    let config = &Config { folder: None, ..config.clone() };
+    let key_ring = Arc::new(opening::open_keys(bank, config, &KeySource::one()?)?);
+    let office = opening::open(bank, config, &key_ring, Arc::default())?;
     Ok(office.judge(request))
 }
 
@@ -58,7 +64,7 @@ impl Office {
     }
 
     fn judge_call(&self, document: &Document<'_>, body: Element<'_>) -> Judgement {
-        let service = service_of(body, self);
+        let service = self.service_in(body);
         let (operation, call) = match envelope::call(body, service, self.family()) {
             Ok(call) => call,
             Err(Refusal::SoapFault(code) | Refusal::Answer(code) | Refusal::Feedback(code, ..)) => {
@@ -99,7 +105,7 @@ impl Office {
     fn inspect(&self, document: &Document<'_>, judgement: &mut Judgement) {
         let policy = self.policy();
         let root = document.root();
-        let service = soap::unsigned_body(document).map(|body| service_of(body, self));
+        let service = soap::unsigned_body(document).map(|body| self.service_in(body));
         judgement.soap_signature = matches!(service, Ok(Service::Files)).then(|| inspect::soap(document, &policy));
         if matches!(service, Ok(Service::PkiFactory)) {
             let content = soap::unsigned_body(document).ok().and_then(|body| body.children().next()?.children().nth(1));
@@ -157,15 +163,6 @@ impl Judgement {
 
     fn fault(code: &Code) -> Self {
         Self::of(code, true)
-    }
-}
-
-/// By the namespace of what is in the Body.
-fn service_of(body: Element<'_>, office: &Office) -> Service {
-    match body.children().next().map(|call| call.namespace()) {
-        Some(PKI_FACTORY) => Service::PkiFactory,
-        Some(namespace) if namespace == Service::Certificates.namespace(office.family()) => Service::Certificates,
-        _ => Service::Files,
     }
 }
 

@@ -6,7 +6,7 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use crate::authority::{Authority, keys};
-use crate::keys::Saved;
+use crate::keys::{KeySource, Saved};
 use crate::store::Store;
 use crate::{BankKey, Error};
 
@@ -26,12 +26,13 @@ impl KeyRing {
         bank: BankKey,
         store: Store,
         now: OffsetDateTime,
+        keys_from: &KeySource,
         change: impl FnOnce(&mut Saved) -> bool,
     ) -> Result<Self, Error> {
         let kept = store.read(FILE)?.map(Zeroizing::new);
         let mut saved = match &kept {
             Some(bytes) => serde_json::from_slice(bytes).map_err(|error| store.damaged(FILE, &error))?,
-            None => Saved::make(bank, now)?,
+            None => Saved::make(bank, now, keys_from)?,
         };
         if change(&mut saved) || kept.is_none() {
             write(&saved, &store)?;

@@ -55,20 +55,21 @@ pub(crate) struct Saved {
 }
 
 impl Saved {
-    pub(crate) fn make(bank: BankKey, now: OffsetDateTime) -> Result<Self, Error> {
+    /// All that a bank needs.
+    pub(crate) fn make(bank: BankKey, now: OffsetDateTime, keys_from: &KeySource) -> Result<Self, Error> {
         let family = bank.family();
         let until = now + BANK_VALIDITY;
         let mut root = authority(bank, root_name(family), now);
         if family == Family::Danske {
             root.serial_number = Some(SerialNumber::from(u64::from(DANSKE_ROOT_SERIAL)));
         }
-        let root = self_signed(&root)?;
+        let root = self_signed(&root, keys_from)?;
         let below_root = matches!(family, Family::Op | Family::Danske);
         let customers = customers_params(bank, now);
         let customers = if below_root {
-            signed(&customers, &root, authority(bank, root_name(family), now))?
+            signed(&customers, &root, authority(bank, root_name(family), now), keys_from)?
         } else {
-            self_signed(&customers)?
+            self_signed(&customers, keys_from)?
         };
         let mut secret = Zeroizing::new([0; 32]);
         SystemRandom::new().fill(&mut *secret).map_err(keys)?;
@@ -76,12 +77,12 @@ impl Saved {
         let mut services = None;
         if family == Family::Op {
             issuing.push(customers.certificate.clone());
-            let made = services_authority(bank, &root, now, issuing.len())?;
+            let made = services_authority(bank, &root, now, issuing.len(), keys_from)?;
             issuing.push(made.certificate.clone());
             services = Some(made);
         }
         let issuer = services.as_ref().unwrap_or(&root);
-        let signers = Signers::make(bank, issuer, 1, now, until)?;
+        let signers = Signers::make(bank, issuer, 1, (now, until), keys_from)?;
         Ok(Self {
             issuing,
             services,
@@ -97,7 +98,7 @@ impl Saved {
     /// The certificates that sign answers anew, below the same authority.
     pub(crate) fn renew(&mut self, bank: BankKey, from: OffsetDateTime, until: OffsetDateTime) -> Result<(), Error> {
         let issuer = self.services.as_ref().unwrap_or(&self.root);
-        let made = Signers::make(bank, issuer, self.generation(), from, until)?;
+        let made = Signers::make(bank, issuer, self.generation(), (from, until), &KeySource::Fresh)?;
         self.signer = made.soap;
         self.application_signer = made.application;
         self.encryption = made.encryption;
@@ -107,7 +108,7 @@ impl Saved {
     /// The same root, below it a new authority where there is one, and below that new signers.
     pub(crate) fn rotate(&mut self, bank: BankKey, now: OffsetDateTime) -> Result<(), Error> {
         if self.services.is_some() {
-            let services = services_authority(bank, &self.root, now, self.issuing.len())?;
+            let services = services_authority(bank, &self.root, now, self.issuing.len(), &KeySource::Fresh)?;
             self.issuing.push(services.certificate.clone());
             self.services = Some(services);
         }
@@ -139,8 +140,8 @@ impl Signers {
         bank: BankKey,
         issuer: &Pair,
         generation: usize,
-        from: OffsetDateTime,
-        until: OffsetDateTime,
+        (from, until): (OffsetDateTime, OffsetDateTime),
+        keys_from: &KeySource,
     ) -> Result<Self, Error> {
         let family = bank.family();
         let issuer_name = match family {
@@ -152,7 +153,7 @@ impl Signers {
             params.is_ca = IsCa::ExplicitNoCa;
             params.key_usages = usages.to_vec();
             params.use_authority_key_identifier_extension = true;
-            signed(&params, issuer, authority(bank, &issuer_name, from))
+            signed(&params, issuer, authority(bank, &issuer_name, from), keys_from)
         };
         let soap = match family {
             Family::Op => "SOAP for WS",
@@ -167,9 +168,15 @@ impl Signers {
     }
 }
 
-fn services_authority(bank: BankKey, root: &Pair, now: OffsetDateTime, generation: usize) -> Result<Pair, Error> {
+fn services_authority(
+    bank: BankKey,
+    root: &Pair,
+    now: OffsetDateTime,
+    generation: usize,
+    keys_from: &KeySource,
+) -> Result<Pair, Error> {
     let own = authority(bank, &services_name(generation), now);
-    signed(&own, root, authority(bank, root_name(bank.family()), now))
+    signed(&own, root, authority(bank, root_name(bank.family()), now), keys_from)
 }
 
 fn services_name(generation: usize) -> String {
@@ -213,16 +220,21 @@ fn named(bank: BankKey, name: &str, from: OffsetDateTime, until: OffsetDateTime)
     params
 }
 
-fn self_signed(params: &CertificateParams) -> Result<Pair, Error> {
-    let key = rsa_key()?;
+fn self_signed(params: &CertificateParams, keys_from: &KeySource) -> Result<Pair, Error> {
+    let key = keys_from.next()?;
     let certificate = params.self_signed(&key).map_err(keys)?;
     Ok(pair(certificate.der(), &key))
 }
 
-fn signed(params: &CertificateParams, issuer: &Pair, issuer_params: CertificateParams) -> Result<Pair, Error> {
+fn signed(
+    params: &CertificateParams,
+    issuer: &Pair,
+    issuer_params: CertificateParams,
+    keys_from: &KeySource,
+) -> Result<Pair, Error> {
     let issuer_key = Zeroizing::new(STANDARD.decode(&issuer.key).map_err(keys)?);
     let issuer = Issuer::new(issuer_params, KeyPair::try_from(issuer_key.as_slice()).map_err(keys)?);
-    let key = rsa_key()?;
+    let key = keys_from.next()?;
     let certificate = params.signed_by(&key, &issuer).map_err(keys)?;
     Ok(pair(certificate.der(), &key))
 }
@@ -231,6 +243,24 @@ fn pair(certificate: &[u8], key: &KeyPair) -> Pair {
     Pair { certificate: STANDARD.encode(certificate), key: STANDARD.encode(key.serialized_der()) }
 }
 
-fn rsa_key() -> Result<KeyPair, Error> {
-    KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(keys)
+/// Where keys come from: making one takes most of the time that opening a bank takes.
+pub(crate) enum KeySource {
+    /// Each is a new one.
+    Fresh,
+    /// One for everything, PKCS#8: for a bank that answers nobody.
+    One(Zeroizing<Vec<u8>>),
+}
+
+impl KeySource {
+    /// One new key for everything.
+    pub(crate) fn one() -> Result<Self, Error> {
+        Ok(Self::One(Zeroizing::new(Self::Fresh.next()?.serialize_der())))
+    }
+
+    fn next(&self) -> Result<KeyPair, Error> {
+        match self {
+            Self::Fresh => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).map_err(keys),
+            Self::One(key) => KeyPair::try_from(key.as_slice()).map_err(keys),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use avain_xml_security::certificate::{self, Roots};
 use avain_xml_security::encryption::Cipher;
-use avain_xml_security::{Document, Hash, Policy, soap};
+use avain_xml_security::{Document, Element, Hash, Policy, soap};
 use time::{Duration, OffsetDateTime};
 
 use crate::answer::{Answer, Means};
@@ -19,7 +19,7 @@ use crate::fault::{self, Fault, Script};
 use crate::held::State;
 use crate::key_ring::KeyRing;
 use crate::ledger::Ledger;
-use crate::operation::Service;
+use crate::operation::{PKI_FACTORY, Service};
 use crate::reply::{Body, Reply};
 use crate::store::Store;
 use crate::ways::Ways;
@@ -124,6 +124,22 @@ impl Office {
         *self.calls.lock().unwrap_or_else(PoisonError::into_inner).entry(operation).or_default() += 1;
     }
 
+    /// Which service a request is for.
+    pub(crate) fn service_of(&self, request: &[u8]) -> Service {
+        let document = Document::parse(request);
+        let body = document.as_ref().ok().and_then(|document| soap::unsigned_body(document).ok());
+        body.map_or(Service::Files, |body| self.service_in(body))
+    }
+
+    /// The same, by the namespace of what is in the Body.
+    pub(crate) fn service_in(&self, body: Element<'_>) -> Service {
+        match body.children().next().map(|call| call.namespace()) {
+            Some(PKI_FACTORY) => Service::PkiFactory,
+            Some(namespace) if namespace == Service::Certificates.namespace(self.family()) => Service::Certificates,
+            _ => Service::Files,
+        }
+    }
+
     /// Carries a request out, or a scripted fault.
     pub(crate) fn receive(&self, service: Service, request: &[u8]) -> Reply {
         let now = (self.clock)();
@@ -172,7 +188,7 @@ impl Office {
         &self,
         document: &Document<'_>,
         operation: Operation,
-        call: avain_xml_security::Element<'_>,
+        call: Element<'_>,
         now: OffsetDateTime,
         scripted: Option<&Fault>,
     ) -> Reply {
@@ -188,7 +204,7 @@ impl Office {
         &self,
         document: &Document<'_>,
         operation: Operation,
-        call: avain_xml_security::Element<'_>,
+        call: Element<'_>,
         outcome: Outcome,
         now: OffsetDateTime,
         scripted: Option<&Fault>,

@@ -11,17 +11,17 @@ use crate::contract::{Contract, Contracts, ReadyFile};
 use crate::fault::Script;
 use crate::held::Held;
 use crate::key_ring::KeyRing;
-use crate::keys::{Pair, Saved};
+use crate::keys::{KeySource, Pair, Saved};
 use crate::ledger::{Ledger, StoredFile, Upload};
 use crate::office::{Office, Parts, Rules};
 use crate::store::Store;
 use crate::{BankKey, Config, Error, account, ways};
 
 /// The bank's keys: read back, given by the operator, or made.
-pub(crate) fn open_keys(bank: BankKey, config: &Config) -> Result<KeyRing, Error> {
+pub(crate) fn open_keys(bank: BankKey, config: &Config, keys_from: &KeySource) -> Result<KeyRing, Error> {
     let now = (config.clock)();
     let store = Store::open(config.folder.as_ref().map(|folder| folder.join(bank.key_folder())))?;
-    KeyRing::open(bank, store, now, |saved| {
+    KeyRing::open(bank, store, now, keys_from, |saved| {
         let given = setting(bank, config).map(|setting| &setting.keys).filter(|keys| keys.any());
         given.inspect(|keys| keys.put_into(saved)).is_some()
     })

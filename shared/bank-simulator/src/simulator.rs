@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::fault::Script;
 use crate::key_ring::KeyRing;
+use crate::keys::KeySource;
 use crate::office::Office;
 use crate::opening;
 use crate::{BankKey, Clock, Config, Error, Fault, Operation};
@@ -106,10 +107,15 @@ impl Simulator {
         }
     }
 
-    /// The bank with this name in addresses: with a setting for one bank, that one only.
+    /// The name of the bank, where there is one alone.
+    pub(crate) fn alone(&self) -> Option<String> {
+        self.shared.config.setting.as_ref().map(|setting| setting.name().to_owned())
+    }
+
+    /// The bank with this name in addresses; one bank alone answers to any.
     pub(crate) fn named(&self, name: &str) -> Option<BankKey> {
         match &self.shared.config.setting {
-            Some(setting) => (setting.name() == name).then_some(setting.bank),
+            Some(setting) => Some(setting.bank),
             None => BankKey::parse(name),
         }
     }
@@ -131,7 +137,7 @@ impl Simulator {
         if let Some(key_ring) = key_rings.get(bank.key_folder()) {
             return Ok(Arc::clone(key_ring));
         }
-        let key_ring = Arc::new(opening::open_keys(bank, &self.shared.config)?);
+        let key_ring = Arc::new(opening::open_keys(bank, &self.shared.config, &KeySource::Fresh)?);
         key_rings.insert(bank.key_folder(), Arc::clone(&key_ring));
         Ok(key_ring)
     }

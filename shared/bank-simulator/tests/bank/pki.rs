@@ -4,7 +4,7 @@ use avain_bank_simulator::BankKey;
 use avain_test_support::xmlsec;
 use avain_xml_security::certificate::{self, Roots};
 use avain_xml_security::encryption::{self, Cipher};
-use avain_xml_security::{C14n, Document, Element, Hash, Policy, SigningKey, enveloped, soap};
+use avain_xml_security::{C14n, Document, Element, Hash, Policy, enveloped, soap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::KeyPair;
@@ -150,14 +150,23 @@ pub(crate) async fn enrol(world: &World) -> Pair {
 pub(crate) async fn enrol_as(world: &World, user_id: &str, pin: &str) -> Pair {
     let bank = bank_certificate(world).await;
     let (encryption_key, signing_key) = (rsa_key(), rsa_key());
-    let csr = |key| STANDARD.encode(plain_csr(key, "Esimerkki Oy"));
-    let (encryption, signing) = (csr(&encryption_key), csr(&signing_key));
-    let mut fields = create_fields(&encryption, &signing, pin);
-    fields[0].1 = user_id;
-    let content = encrypted(&element("CreateCertificate", &fields), &bank, Cipher::Aes256Cbc);
-    let reply = post(world, &envelope("CreateCertificate", user_id, &content)).await;
+    let reply = create_with(world, &bank, user_id, pin, [&encryption_key, &signing_key]).await;
     reply.is("00", "OK");
     pair(world, &encryption_key, &signing_key, &reply, bank)
+}
+
+/// Asks for a pair with keys that are forgotten.
+pub(crate) async fn create(world: &World, bank: &[u8], user_id: &str, pin: &str) -> PkiReply {
+    let key = rsa_key();
+    create_with(world, bank, user_id, pin, [&key, &key]).await
+}
+
+async fn create_with(world: &World, bank: &[u8], user_id: &str, pin: &str, keys: [&KeyPair; 2]) -> PkiReply {
+    let [encryption, signing] = keys.map(|key| STANDARD.encode(plain_csr(key, "Esimerkki Oy")));
+    let mut fields = create_fields(&encryption, &signing, pin);
+    fields[0].1 = user_id;
+    let content = encrypted(&element("CreateCertificate", &fields), bank, Cipher::Aes256Cbc);
+    post(world, &envelope("CreateCertificate", user_id, &content)).await
 }
 
 pub(crate) fn pair(
@@ -167,9 +176,8 @@ pub(crate) fn pair(
     reply: &PkiReply,
     bank: Vec<u8>,
 ) -> Pair {
-    let key = SigningKey::new(signing_key.serialized_der(), &reply.der("SigningCert")).unwrap();
     *world.decrypts_with.lock().unwrap() = Some(encryption_key.serialized_der().to_vec());
-    let customer = Customer { bank: BANK, user_id: USER.into(), name: "Esimerkki Oy".into(), key };
+    let customer = Customer::new(BANK, USER, "Esimerkki Oy", signing_key.serialized_der(), &reply.der("SigningCert"));
     Pair { customer, encryption: reply.der("EncryptionCert"), bank }
 }
 

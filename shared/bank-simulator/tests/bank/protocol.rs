@@ -44,6 +44,49 @@ async fn the_timestamp_must_be_now() {
     world.files(BANK, &envelope).await.is("00", "OK.");
 }
 
+/// Some clients sign the Body only (brief 2.2): what their Timestamp says counts all the same, and none is needed.
+#[tokio::test]
+async fn a_timestamp_that_is_not_signed_must_be_now_too() {
+    let (world, customer) = world_and_customer().await;
+    let unsigned = |call: &Call| {
+        let call = call.clone().for_customer(&customer);
+        let application = enveloped::sign(&call.application(), &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
+        call.unsigned_envelope("kauppa", &application)
+    };
+    for (created, code) in [(None, "00"), (Some("2027-01-15T10:00:00Z"), "00"), (Some("2027-01-15T08:00:00Z"), "02")] {
+        let envelope = body_only(&unsigned(&Call::list("NEW")), &customer, created);
+        let Some(envelope) = envelope else { return };
+        assert_eq!(world.files(BANK, &envelope).await.code, code, "{created:?}");
+    }
+}
+
+/// Signed by xmlsec1 over the Body only.
+fn body_only(envelope: &str, customer: &Customer, created: Option<&str>) -> Option<String> {
+    use base64::Engine as _;
+    const OASIS: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss";
+    let token = base64::engine::general_purpose::STANDARD.encode(customer.key.certificate());
+    let timestamp = created.map_or_else(String::new, |created| {
+        let expires = created.replace(":00:00Z", ":05:00Z");
+        format!("<u:Timestamp><u:Created>{created}</u:Created><u:Expires>{expires}</u:Expires></u:Timestamp>")
+    });
+    let security = format!(
+        "<w:Security xmlns:w=\"{OASIS}-wssecurity-secext-1.0.xsd\" xmlns:u=\"{OASIS}-wssecurity-utility-1.0.xsd\">\
+         <w:BinarySecurityToken u:Id=\"T\">{token}</w:BinarySecurityToken>{timestamp}\
+         <Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><SignedInfo><CanonicalizationMethod \
+         Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/><SignatureMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><Reference URI=\"#B\"><Transforms>\
+         <Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></Transforms><DigestMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue/></Reference></SignedInfo>\
+         <SignatureValue/><KeyInfo><w:SecurityTokenReference><w:Reference URI=\"#T\"/></w:SecurityTokenReference>\
+         </KeyInfo></Signature></w:Security>"
+    );
+    let body = format!("<e:Body xmlns:u=\"{OASIS}-wssecurity-utility-1.0.xsd\" u:Id=\"B\">");
+    let template = envelope
+        .replace("<e:Header></e:Header>", &format!("<e:Header>{security}</e:Header>"))
+        .replace("<e:Body>", &body);
+    avain_test_support::xmlsec::sign(&template, &customer.private_key)
+}
+
 #[tokio::test]
 async fn the_application_request_is_read_strictly() {
     let (world, customer) = world_and_customer().await;

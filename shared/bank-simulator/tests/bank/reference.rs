@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use avain_bank_simulator::{BankKey, Config, Judgement, Operation, Provisioned, judge_request};
 use avain_test_support::reference_data;
-use avain_xml_security::SigningKey;
 
 use crate::payments::judge;
 use crate::request::Customer;
-use crate::world::{World, copy_keys};
+use crate::world::World;
 
 const IS_REQUEST: [&str; 3] = ["req_", "gem_req_", "gen_req_"];
 
@@ -119,11 +118,7 @@ async fn every_request_of_the_reference_data_is_answered_as_the_index_says() {
         let request = std::fs::read_to_string(folder.join(file)).unwrap();
         let hashes = if name.starts_with("gem_") { BOTH_HASHES } else { "" };
         let config = config(&folder, bank.as_str(), hashes);
-        // Keys that are made already: making them takes most of a judgement's time.
-        let keys = tempfile::tempdir().unwrap();
-        copy_keys(keys.path());
-        let offline = Config { folder: Some(keys.path().to_owned()), ..config.clone() };
-        let judgement = judge_request(request.as_bytes(), &offline).unwrap();
+        let judgement = judge_request(request.as_bytes(), &config).unwrap();
         let (code, text, fault) = over_http(bank, &config, name, &request).await;
         let told = (judgement.response_code.as_str(), judgement.response_text.as_str(), judgement.fault);
         assert_eq!(told, (code.as_str(), text.as_str(), fault), "{file}: offline and over HTTP");
@@ -232,12 +227,8 @@ async fn sha_1_requests_are_refused_by_all_but_danske_bank() {
 #[tokio::test]
 async fn recorded_application_requests_are_judged_in_an_envelope() {
     let Some(folder) = reference_data() else { return };
-    let key = SigningKey::new(
-        &der(&folder.join("_fixture_pki/op_client.key")),
-        &der(&folder.join("_fixture_pki/op_client.pem")),
-    );
-    let customer =
-        Customer { bank: BankKey::Osuuspankki, user_id: "1000000000".into(), name: String::new(), key: key.unwrap() };
+    let own = |name: &str| der(&folder.join("_fixture_pki").join(name));
+    let customer = Customer::new(BankKey::Osuuspankki, "1000000000", "", &own("op_client.key"), &own("op_client.pem"));
     for name in ["request", "request-template", "request-signed"] {
         let world = World::with(|own| *own = config(&folder, "osuuspankki", BOTH_HASHES)).await;
         crate::transfer_key::KeyRequest::service_certificates(customer.bank, "1000000000")

@@ -112,6 +112,8 @@ pub(crate) struct Customer {
     pub(crate) user_id: String,
     pub(crate) name: String,
     pub(crate) key: SigningKey,
+    /// The same, PKCS#8, for other implementations.
+    pub(crate) private_key: Vec<u8>,
 }
 
 impl Customer {
@@ -125,8 +127,13 @@ impl Customer {
     }
 
     pub(crate) fn from_answer(bank: BankKey, user_id: &str, name: &str, key: &KeyPair, answer: &Answer) -> Self {
-        let key = SigningKey::new(key.serialized_der(), &answer.bytes("Certificate")).unwrap();
-        Self { bank, user_id: user_id.to_owned(), name: name.to_owned(), key }
+        Self::new(bank, user_id, name, key.serialized_der(), &answer.bytes("Certificate"))
+    }
+
+    pub(crate) fn new(bank: BankKey, user_id: &str, name: &str, private_key: &[u8], certificate: &[u8]) -> Self {
+        let key = SigningKey::new(private_key, certificate).unwrap();
+        let private_key = private_key.to_vec();
+        Self { bank, user_id: user_id.to_owned(), name: name.to_owned(), key, private_key }
     }
 
     /// Sends a request of this customer.

@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use avain_bank_simulator::{BankKey, Clock, Config, Error, judge_request, simulate};
+use avain_bank_simulator::{BankKey, BankSetting, Clock, Config, Error, GivenKey, judge_request, simulate};
 use avain_test_support::{reference_data, xmlsec};
 use avain_xml_security::certificate;
 use time::OffsetDateTime;
 
 use crate::payments::judge;
-use crate::request::{Call, Customer};
+use crate::request::{Call, Customer, Enrolment, NORDEA_CODE, rsa_key, signing_request};
 use crate::transfer_key::enrol;
 use crate::world::{NOW, World};
 
@@ -63,8 +63,7 @@ content = "statement.txt"
 
     let world = World::with(|own| *own = config).await;
     let der = |name: &str| crate::reference::der(&folder.join("_fixture_pki").join(name));
-    let key = avain_xml_security::SigningKey::new(&der("nordea_client.key"), &der("nordea_client.pem")).unwrap();
-    let customer = Customer { bank: BankKey::Nordea, user_id: "11111111".into(), name: String::new(), key };
+    let customer = Customer::new(BankKey::Nordea, "11111111", "", &der("nordea_client.key"), &der("nordea_client.pem"));
     // The certificate is not listed: its authority is, and its subject names the customer.
     let list = Call::list("ALL").with("FileType", "TITO").with("CustomerId", "162355330");
     let answer = customer.call(&world, &list).await;
@@ -117,6 +116,34 @@ async fn without_contracts_a_certificate_tells_whose_request_it_is() {
     assert_eq!(judgement.soap_signature.unwrap().digests.iter().filter(|digest| digest.ok).count(), 1);
 }
 
+/// A private key is enough to judge an encrypted request.
+#[tokio::test]
+async fn an_encrypted_request_is_judged_with_a_key_alone() {
+    let Some(folder) = reference_data() else { return };
+    let der = |name: &str| crate::reference::der(&folder.join("_fixture_pki").join(name));
+    let mut config = Config::in_memory(clock());
+    let mut setting = BankSetting::new(BankKey::Danskebank);
+    setting.customer_authorities = vec![der("ca_fixture_customer.pem")];
+    let key = zeroize::Zeroizing::new(der("danske_bank_enc.key"));
+    setting.keys.encryption = Some(GivenKey { certificate: Vec::new(), key });
+    for (file, key, code) in [
+        ("gen_req_valid_dfl_3des.xml", true, "24"),
+        ("gem_req_create_certificate_gem_sha1.xml", true, "00"),
+        ("gen_req_valid_dfl_3des.xml", false, "22"),
+        ("gem_req_create_certificate_gem_sha1.xml", false, "22"),
+    ] {
+        let mut setting = setting.clone();
+        if !key {
+            setting.keys.encryption = None;
+        }
+        config.setting = Some(setting);
+        let request = std::fs::read(folder.join("danske").join(file)).unwrap();
+        let judgement = judge_request(&request, &config).unwrap();
+        assert_eq!(judgement.response_code, code, "{file}: {judgement:?}");
+        assert_eq!(judgement.application_request.is_some(), key);
+    }
+}
+
 #[tokio::test]
 async fn state_is_kept_in_the_folder_of_the_setting() {
     let own = tempfile::tempdir().unwrap();
@@ -137,9 +164,33 @@ async fn a_bank_added_by_configuration_alone_serves_a_customer() {
     let config = Config::from_file(None, &written(own.path(), text), clock()).unwrap();
     let world = World::with(|own| *own = config).await;
     let customer = enrol(&world, BankKey::Seb, "77", "salaisuus").await;
+    // At whatever address its client has it.
+    let list = Call::list("ALL").envelope(&world, &customer);
+    for path in ["/", "/services/CorporateFileService"] {
+        let (status, body) = world.post_to(path, &list).await.unwrap();
+        let answer = world.read(BankKey::Seb, status, &body);
+        assert_eq!(answer.code, if path == "/" { "00" } else { "31" });
+    }
     let answer = customer.list(&world, "ALL").await;
     answer.is("00", "OK.");
     judge(&answer);
+}
+
+#[tokio::test]
+async fn nordea_tells_the_name_in_the_agreement() {
+    let own = tempfile::tempdir().unwrap();
+    let name = "Pitkänimisen Perheyrityksen Jälkeläisten Kauppahuone Oy";
+    let text = format!("[[customers]]\nuser_id = \"11111111\"\nname = \"{name}\"\nactivation_code = \"1234567890\"\n");
+    let config = Config::from_file(Some("nordea"), &written(own.path(), &text), clock()).unwrap();
+    let world = World::with(|own| *own = config).await;
+    let request = |name: &str| {
+        let content = signing_request(&rsa_key(), name, "11111111");
+        Enrolment::new(BankKey::Nordea, "11111111", NORDEA_CODE, content).envelope()
+    };
+    let answer = world.certificates(BankKey::Nordea, &request("Perheyritys Oy")).await;
+    assert_eq!(answer.code, "33");
+    assert_eq!(answer.text, format!("Error in customer information: {name}").chars().take(80).collect::<String>());
+    world.certificates(BankKey::Nordea, &request(name)).await.is("00", "OK.");
 }
 
 #[test]

@@ -117,8 +117,7 @@ pub(crate) fn customer(bank: BankKey, user_id: &str, key: &KeyPair, answer: &Ans
         Some(pem) => avain_test_support::xmlsec::der(pem).unwrap(),
         None => bytes,
     };
-    let key = SigningKey::new(key.serialized_der(), &der).unwrap();
-    Customer { bank, user_id: user_id.to_owned(), name: user_id.to_owned(), key }
+    Customer::new(bank, user_id, user_id, key.serialized_der(), &der)
 }
 
 /// Learns the bank's authorities where it tells them, and enrols with a transfer key.

@@ -192,7 +192,7 @@ impl World {
 }
 
 /// Gives banks the keys that were made once for all tests: making them takes a second.
-pub(crate) fn copy_keys(folder: &Path) {
+fn copy_keys(folder: &Path) {
     static KEYS: OnceLock<TempDir> = OnceLock::new();
     let keys = KEYS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
