@@ -1,7 +1,7 @@
 //! What differs between banks, as data: one TOML file for each in `profiles/` (bank-channel brief 10), and whatever an
 //! operator adds. A bank about which nothing public is known has no file here.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use avain_xml_security::{Hash, Policy};
 use serde::Deserialize;
@@ -66,33 +66,27 @@ pub struct Profile {
     pub pki_factory: Option<PkiFactory>,
 }
 
-/// The files, as they are in `profiles/`.
-const FILES: [&str; 9] = [
-    include_str!("../profiles/aktia.toml"),
-    include_str!("../profiles/danskebank.toml"),
-    include_str!("../profiles/nordea.toml"),
-    include_str!("../profiles/omasp.toml"),
-    include_str!("../profiles/osuuspankki.toml"),
-    include_str!("../profiles/pop.toml"),
-    include_str!("../profiles/shb.toml"),
-    include_str!("../profiles/simulator.toml"),
-    include_str!("../profiles/sp.toml"),
-];
+macro_rules! files {
+    ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../profiles/", $name, ".toml")))),*] };
+}
 
-// A test reads every file, so none is left out.
-static PROFILES: LazyLock<Vec<Arc<Profile>>> =
-    LazyLock::new(|| FILES.iter().filter_map(|text| Profile::from_toml(text).ok().map(Arc::new)).collect());
+/// The files, as they are in `profiles/`, by the banks' keys.
+const FILES: [(&str, &str); 9] =
+    files!["aktia", "danskebank", "nordea", "omasp", "osuuspankki", "pop", "shb", "simulator", "sp"];
+
+// A test reads every file, so none is left out. Each is read when its bank is first asked for.
+static PROFILES: [OnceLock<Option<Arc<Profile>>>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
 
 /// The profile of a bank by its key; none for banks that have no file here.
 #[must_use]
 pub fn profile(bank: &str) -> Option<&'static Arc<Profile>> {
-    PROFILES.iter().find(|profile| profile.bank == bank)
+    let (file, profile) = FILES.iter().zip(&PROFILES).find(|((name, _), _)| *name == bank)?;
+    profile.get_or_init(|| Profile::from_toml(file.1).ok().map(Arc::new)).as_ref()
 }
 
 /// All profiles that have a file here, by their keys' order.
-#[must_use]
-pub fn profiles() -> &'static [Arc<Profile>] {
-    &PROFILES
+pub fn profiles() -> impl Iterator<Item = &'static Arc<Profile>> {
+    FILES.iter().filter_map(|(bank, _)| profile(bank))
 }
 
 /// Why a profile's text is not used: for the operator who wrote it.

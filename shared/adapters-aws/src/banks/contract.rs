@@ -132,7 +132,7 @@ impl Folder {
     /// The built-in profiles, an operator's own in the place of one of the same bank.
     #[must_use]
     pub fn profiles(&self) -> Vec<Arc<Profile>> {
-        let built_in = profiles().iter().filter(|it| !self.is_own(&it.bank));
+        let built_in = profiles().filter(|it| !self.is_own(&it.bank));
         built_in.chain(&self.profiles).cloned().collect()
     }
 

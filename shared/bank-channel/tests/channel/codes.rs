@@ -38,7 +38,7 @@ fn nothing_that_may_move_money_twice_is_called_retryable() {
 
 #[test]
 fn entries_name_banks_that_there_are_and_no_code_twice_in_one_place() {
-    let keys: Vec<&str> = profiles().iter().map(|profile| profile.bank.as_str()).collect();
+    let keys: Vec<&str> = profiles().map(|profile| profile.bank.as_str()).collect();
     for (at, entry) in CODES.iter().enumerate() {
         if let Where::Banks(banks) | Where::Certificates(banks) = entry.at {
             assert!(banks.iter().all(|bank| keys.contains(bank)), "{entry:?}");

@@ -36,7 +36,7 @@ static BANK: LazyLock<(PrivateKey, Vec<u8>)> = LazyLock::new(|| {
 });
 
 pub(crate) fn channels() -> Vec<Channel<'static>> {
-    profiles().iter().map(|profile| channel(&profile.bank)).collect()
+    profiles().map(|profile| channel(&profile.bank)).collect()
 }
 
 /// With a user id as the bank's are.

@@ -22,7 +22,7 @@ fn live_addresses_of_nordea_are_the_sha_256_ones() {
 
 #[test]
 fn every_bank_of_which_the_protocol_is_public_is_built_in_and_no_other() {
-    let keys: Vec<_> = profiles().iter().map(|profile| profile.bank.as_str()).collect();
+    let keys: Vec<_> = profiles().map(|profile| profile.bank.as_str()).collect();
     let all = ["aktia", "danskebank", "nordea", "omasp", "osuuspankki", "pop", "shb", "simulator", "sp"];
     assert_eq!(keys, all);
     for profile in profiles() {
