@@ -133,7 +133,7 @@ impl Folder {
     #[must_use]
     pub fn profiles(&self) -> Vec<Arc<Profile>> {
         let built_in = profiles().filter(|it| !self.is_own(&it.bank));
-        built_in.chain(&self.profiles).cloned().collect()
+        built_in.cloned().chain(self.profiles.iter().cloned()).collect()
     }
 
     /// The roots of a bank: built in, and the operator's.
