@@ -1,4 +1,4 @@
-//! XML signature, XML Encryption and WS-Security for the banks' Web Services channel: canonicalisation comes from a library,
+//! XML signature, XML Encryption and WS-Security for the banks' Web Services channel: the tokenizer comes from a library,
 //! the rest is narrow and strict.
 //!
 //! What is refused, always: a document type, an entity, two elements with one id, a prefix declared as nothing, a
