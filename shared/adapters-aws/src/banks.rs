@@ -480,10 +480,8 @@ fn fault(error: Error) -> BankError {
 fn not_sent(error: Error) -> BankError {
     match fault(error) {
         // Its refusal is not of what the caller asked for.
-        BankError::Refused { code, text } => {
-            BankError::NotMade(format!("the bank refused its certificates: {code} {text}"))
-        }
-        BankError::Unreadable(why) | BankError::Signature(why) => BankError::NotMade(why),
+        BankError::Refused { code, text } => BankError::NotReady(format!("{code} {text}")),
+        BankError::Unreadable(why) | BankError::Signature(why) => BankError::NotReady(why),
         error => error,
     }
 }

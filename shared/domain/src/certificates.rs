@@ -100,11 +100,7 @@ pub async fn enrol(
     let issued = match banks.enrol(enrolment).await {
         Ok(issued) => issued,
         Err(error) => {
-            let nothing_issued = matches!(
-                error,
-                BankError::Refused { .. } | BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)
-            );
-            if nothing_issued {
+            if error.nothing_done() {
                 let mut forget = vec![
                     Write::Delete(Record::Certificate(pending).key(), version),
                     match &error {

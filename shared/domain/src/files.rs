@@ -184,7 +184,7 @@ pub async fn delete(
         Err(error) => {
             match &error {
                 BankError::Refused { code, text } => tell("rejected", Some((code, text))).await?,
-                BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_) => tell("failed", None).await?,
+                error if error.not_sent() => tell("failed", None).await?,
                 // What became of it the bank's list tells.
                 _ => {}
             }

@@ -321,9 +321,26 @@ pub enum BankError {
     /// Nothing was sent: this value of the caller's cannot go into the bank's message.
     #[error("not acceptable in the bank's message: {0}")]
     Field(&'static str),
+    /// Nothing was sent: the bank did not tell what it signs with, or told what cannot be trusted.
+    #[error("the bank's own certificates cannot be had: {0}")]
+    NotReady(String),
     /// Nothing was sent: our own key or configuration is at fault.
     #[error("the request could not be made: {0}")]
     NotMade(String),
+}
+
+impl BankError {
+    /// Whether the bank surely has done nothing: it refused, or nothing was sent to it.
+    #[must_use]
+    pub fn nothing_done(&self) -> bool {
+        matches!(self, Self::Refused { .. }) || self.not_sent()
+    }
+
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn not_sent(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::NotReady(_) | Self::Field(_) | Self::NotMade(_))
+    }
 }
 
 /// What an enrolment needs.

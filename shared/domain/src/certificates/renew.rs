@@ -99,11 +99,7 @@ impl Work<'_> {
         match self.banks.renew(request).await {
             Ok(issued) => self.complete(due, begun, &id, issued).await.map(Some),
             Err(error) => {
-                let nothing_issued = matches!(
-                    error,
-                    BankError::Refused { .. } | BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)
-                );
-                if nothing_issued {
+                if error.nothing_done() {
                     self.give_up(due, begun, &id, &error).await?;
                 }
                 Err(error.into())
