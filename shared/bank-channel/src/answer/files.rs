@@ -4,10 +4,10 @@ use std::io::Read;
 
 use avain_xml_security::Element;
 
-use super::{required, text};
+use super::text;
 use crate::operation::{APPLICATION, DELETE_FILE, DOWNLOAD_FILE, DOWNLOAD_FILE_LIST, GET_USER_INFO, UPLOAD_FILE};
 use crate::profile::StatusWords;
-use crate::verify::{application, decoded, unreadable};
+use crate::verify::{application, cleaned, decoded, unreadable};
 use crate::{Error, Expected, Judge};
 
 /// How RFC 1952 begins.
@@ -145,18 +145,37 @@ pub(crate) fn descriptors(response: Element<'_>, words: &StatusWords) -> Result<
     let Some(list) = response.child(APPLICATION, "FileDescriptors") else { return Ok(Vec::new()) };
     list.children()
         .filter(|child| child.is(APPLICATION, "FileDescriptor"))
-        .map(|descriptor| {
-            Ok(FileDescriptor {
-                file_reference: required(descriptor, APPLICATION, "FileReference")?,
-                target_id: text(descriptor, APPLICATION, "TargetId").unwrap_or_default(),
-                service_id: text(descriptor, APPLICATION, "ServiceId"),
-                file_type: required(descriptor, APPLICATION, "FileType")?,
-                file_timestamp: required(descriptor, APPLICATION, "FileTimestamp")?,
-                status: words.common(&required(descriptor, APPLICATION, "Status")?).to_owned(),
-                user_filename: text(descriptor, APPLICATION, "UserFilename"),
-            })
-        })
+        .map(|file| descriptor(file, words))
         .collect()
+}
+
+/// Each child is looked at once: a list may have thousands of files.
+fn descriptor(file: Element<'_>, words: &StatusWords) -> Result<FileDescriptor, Error> {
+    let [mut reference, mut target_id, mut service_id, mut file_type, mut timestamp, mut status, mut name] =
+        [const { None }; 7];
+    for child in file.children().filter(|child| child.namespace() == APPLICATION) {
+        let field = match child.local_name() {
+            "FileReference" => &mut reference,
+            "TargetId" => &mut target_id,
+            "ServiceId" => &mut service_id,
+            "FileType" => &mut file_type,
+            "FileTimestamp" => &mut timestamp,
+            "Status" => &mut status,
+            "UserFilename" => &mut name,
+            _ => continue,
+        };
+        *field = Some(cleaned(child.text())).filter(|text| !text.is_empty());
+    }
+    let required = |field: Option<String>, name| field.ok_or_else(|| Error::Unreadable(format!("no {name}")));
+    Ok(FileDescriptor {
+        file_reference: required(reference, "FileReference")?,
+        target_id: target_id.unwrap_or_default(),
+        service_id,
+        file_type: required(file_type, "FileType")?,
+        file_timestamp: required(timestamp, "FileTimestamp")?,
+        status: words.common(&required(status, "Status")?).to_owned(),
+        user_filename: name,
+    })
 }
 
 pub(crate) fn user_file_types(response: Element<'_>) -> Result<Vec<UserFileType>, Error> {
