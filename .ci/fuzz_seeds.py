@@ -1,6 +1,7 @@
 """What fuzzing starts from, out of the reference data: fuzz_seeds.py FIXTURES FOLDER.
 
 messages: each XML file, and the application message inside it; certificates (DER) and pem: each certificate file.
+profiles: those that are built in.
 key.der and certificate.der: the pair that some of the messages are encrypted to.
 """
 
@@ -40,6 +41,9 @@ for path in sorted([*fixtures.rglob("*.pem"), *fixtures.rglob("*.crt")]):
         name = "-".join(path.relative_to(fixtures).parts)
         write("pem", name, text.encode())
         write("certificates", name, der(text[text.index("-----BEGIN CERTIFICATE-") :]))
+
+for path in sorted(pathlib.Path("shared/bank-channel/profiles").glob("*.toml")):
+    write("profiles", path.name, path.read_bytes())
 
 pair = fixtures / "_fixture_pki" / "danske_bank_enc"
 write(".", "key.der", der(pair.with_suffix(".key").read_text()))

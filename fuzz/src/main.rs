@@ -2,6 +2,7 @@
 //! listed, each with the kind of files of the reference data that it starts from.
 #![no_main]
 
+mod bank_channel;
 mod xml_security;
 
 use std::sync::LazyLock;
@@ -17,7 +18,7 @@ const MOST_BYTES: usize = 64 * 1024 * 1024;
 
 struct Target {
     name: &'static str,
-    /// `messages` (XML, whole and what is inside), `certificates` (DER) or `pem`.
+    /// `messages` (XML, whole and what is inside), `certificates` (DER), `pem` or `profiles` (TOML).
     seeds: &'static str,
     run: fn(&[u8]),
 }
@@ -30,6 +31,10 @@ const TARGETS: &[Target] = &[
     Target { name: "signing", seeds: "messages", run: xml_security::signing },
     Target { name: "certificate", seeds: "certificates", run: xml_security::certificate },
     Target { name: "pem", seeds: "pem", run: xml_security::pem },
+    Target { name: "answer", seeds: "messages", run: bank_channel::answer },
+    Target { name: "accounts", seeds: "messages", run: bank_channel::accounts },
+    Target { name: "profile", seeds: "profiles", run: bank_channel::profile },
+    Target { name: "trust", seeds: "pem", run: bank_channel::trust },
 ];
 
 static TARGET: LazyLock<&Target> = LazyLock::new(|| {

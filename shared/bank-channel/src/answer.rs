@@ -17,7 +17,7 @@ pub(crate) use certificates::{entries, peek};
 pub use files::{
     Deleted, Direction, FileDescriptor, Receipt, UserFileType, UserInfo, delete, file, file_list, upload, user_info,
 };
-pub(crate) use files::{content, descriptors, user_file_types};
+pub(crate) use files::{content_to, descriptors, user_file_types};
 pub use pki_factory::{
     BankCertificates, CertificateState, CertificateStatus, Certificates, Revoked, bank_certificates,
     certificate_status, certificates, own_certificates, renewed_certificates, revocation,

@@ -1,6 +1,6 @@
 //! File operations (bank-channel brief 2.5 to 2.7).
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use avain_xml_security::Element;
 
@@ -198,33 +198,43 @@ pub(crate) fn user_file_types(response: Element<'_>) -> Result<Vec<UserFileType>
 }
 
 /// Content, decoded and unpacked to at most `max` bytes.
-pub(crate) fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Error> {
+fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Error> {
+    let (bytes, packed) = payload(response, max)?;
+    if !packed {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    gunzip(&bytes, max, &mut unpacked)?;
+    Ok(unpacked)
+}
+
+/// The same to a writer, so that what is unpacked need not be kept.
+pub(crate) fn content_to(response: Element<'_>, max: usize, to: &mut impl Write) -> Result<(), Error> {
+    let (bytes, packed) = payload(response, max)?;
+    if packed { gunzip(&bytes, max, to) } else { to.write_all(&bytes).map_err(|_| unreadable("nowhere to write")) }
+}
+
+/// Content's bytes, and whether they are packed. They may be without saying so (brief 2.7); what cannot be unpacked then
+/// is a file that only begins so.
+fn payload(response: Element<'_>, max: usize) -> Result<(Vec<u8>, bool), Error> {
     if flag(response, "Encrypted") {
         return Err(unreadable("the content is encrypted"));
     }
     let content = response.child(APPLICATION, "Content").ok_or_else(|| unreadable("no Content"))?;
     let bytes = decoded(content)?;
-    if flag(response, "Compressed") {
-        gunzip(&bytes, max)
-    } else if bytes.starts_with(&GZIP_MAGIC) {
-        // Packed without saying so (brief 2.7); what cannot be unpacked then is a file that only begins so.
-        Ok(gunzip(&bytes, max).unwrap_or(bytes))
-    } else {
-        Ok(bytes)
-    }
+    let seems_packed = || bytes.starts_with(&GZIP_MAGIC) && gunzip(&bytes, max, &mut std::io::sink()).is_ok();
+    let packed = flag(response, "Compressed") || seems_packed();
+    Ok((bytes, packed))
 }
 
 /// GZIP (RFC 1952), whatever `CompressionMethod` calls it, with a cap on what comes out.
-fn gunzip(packed: &[u8], max: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    flate2::read::MultiGzDecoder::new(packed)
-        .take(max as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|_| unreadable("the compressed content is broken"))?;
-    if bytes.len() > max {
+fn gunzip(packed: &[u8], max: usize, to: &mut impl Write) -> Result<(), Error> {
+    let mut capped = flate2::read::MultiGzDecoder::new(packed).take(max as u64 + 1);
+    let unpacked = std::io::copy(&mut capped, to).map_err(|_| unreadable("the compressed content is broken"))?;
+    if unpacked > max as u64 {
         return Err(unreadable("the content is larger than the bank's largest file"));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// xs:boolean; absent is false.
