@@ -6,7 +6,7 @@ use avain_xml_security::Element;
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::report::{Certificate, Content};
-use super::{Case, Reason};
+use super::{Case, Reason, signer};
 use crate::answer::{content_to, descriptors, entries, user_file_types};
 use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
 use crate::request::ELEMENTS;
@@ -50,10 +50,14 @@ impl Case<'_> {
                 Some(certificate) => self.report.certificates.push(certificate),
                 None => self.report.find(Reason::Schema, format!("{name} is not a certificate")),
             }
-            if name == "BankEncryptionCert"
-                && let Some(Err(error)) = der.map(|der| self.saved.trust.accept_encryption(&der, self.at, &self.policy))
-            {
-                self.report.find(Reason::UntrustedCertificate, format!("{name}: {error}"));
+            let (trust, at, policy) = (self.saved.trust, self.at, &self.policy);
+            let judged = match (name, der) {
+                ("BankEncryptionCert", Some(der)) => trust.accept_encryption(&der, at, policy),
+                ("BankSigningCert", Some(der)) => trust.accept(&der, at, policy),
+                _ => continue,
+            };
+            if let Err(error) = judged {
+                self.report.find(signer::reason(&error), format!("{name}: {error}"));
             }
         }
     }
