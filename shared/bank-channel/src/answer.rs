@@ -5,7 +5,7 @@ use avain_xml_security::Element;
 use avain_xml_security::certificate::summary;
 
 use crate::profile::NamePart;
-use crate::verify::clean;
+use crate::verify::cleaned;
 use crate::{Error, Judge, names};
 
 mod certificates;
@@ -17,7 +17,7 @@ pub(crate) use certificates::{entries, peek};
 pub use files::{
     Deleted, Direction, FileDescriptor, Receipt, UserFileType, UserInfo, delete, file, file_list, upload, user_info,
 };
-pub(crate) use files::{content, descriptors, user_file_types};
+pub(crate) use files::{content_to, descriptors, user_file_types};
 pub use pki_factory::{
     BankCertificates, CertificateState, CertificateStatus, Certificates, Revoked, bank_certificates,
     certificate_status, certificates, own_certificates, renewed_certificates, revocation,
@@ -51,5 +51,5 @@ fn required(element: Element<'_>, namespace: &str, name: &str) -> Result<String,
 
 /// A child's text, none if absent or empty. Its length is the schema's, which is checked before.
 fn text(element: Element<'_>, namespace: &str, name: &str) -> Option<String> {
-    element.child(namespace, name).map(|child| clean(&child.text())).filter(|text| !text.is_empty())
+    element.child(namespace, name).map(|child| cleaned(child.text())).filter(|text| !text.is_empty())
 }

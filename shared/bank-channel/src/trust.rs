@@ -148,6 +148,11 @@ impl Trust {
         Ok(self)
     }
 
+    /// The certificates of a PEM text as the only roots. What may complete a chain stays: it adds no trust.
+    pub fn with_only_pem(self, text: &str) -> Result<Self, Reason> {
+        Self { roots: Vec::new(), ..self }.with_pem(text)
+    }
+
     /// These, and certificates that may complete a chain: learned ones, which add no trust.
     #[must_use]
     pub fn with_issuers(mut self, issuers: impl IntoIterator<Item = Vec<u8>>) -> Self {

@@ -210,12 +210,15 @@ pub(crate) fn decoded(element: Element<'_>) -> Result<Vec<u8>, Error> {
 
 /// A bank's text for people and logs: one line, no control characters, at most 512 characters.
 pub(crate) fn clean(text: &str) -> String {
-    // Nearly all texts are so already.
-    if text.len() <= TEXT_MAX && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-        return text.trim().to_owned();
-    }
     let text: String = text.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     text.trim().chars().take(TEXT_MAX).collect()
+}
+
+/// The same of a text that need not be kept: nearly all are so already.
+pub(crate) fn cleaned(text: String) -> String {
+    let has_blanks = text.starts_with(' ') || text.ends_with(' ');
+    let is_clean = text.len() <= TEXT_MAX && !has_blanks && text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if is_clean { text } else { clean(&text) }
 }
 
 /// Refused unless the element's response code is success.

@@ -20,6 +20,8 @@ mod document;
 mod element;
 mod encoding;
 mod error;
+#[cfg(test)]
+mod interop;
 mod public_key;
 mod signature;
 mod signing_key;

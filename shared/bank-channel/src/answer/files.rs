@@ -1,13 +1,13 @@
 //! File operations (bank-channel brief 2.5 to 2.7).
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use avain_xml_security::Element;
 
-use super::{required, text};
+use super::text;
 use crate::operation::{APPLICATION, DELETE_FILE, DOWNLOAD_FILE, DOWNLOAD_FILE_LIST, GET_USER_INFO, UPLOAD_FILE};
 use crate::profile::StatusWords;
-use crate::verify::{application, decoded, unreadable};
+use crate::verify::{application, cleaned, decoded, unreadable};
 use crate::{Error, Expected, Judge};
 
 /// How RFC 1952 begins.
@@ -145,18 +145,37 @@ pub(crate) fn descriptors(response: Element<'_>, words: &StatusWords) -> Result<
     let Some(list) = response.child(APPLICATION, "FileDescriptors") else { return Ok(Vec::new()) };
     list.children()
         .filter(|child| child.is(APPLICATION, "FileDescriptor"))
-        .map(|descriptor| {
-            Ok(FileDescriptor {
-                file_reference: required(descriptor, APPLICATION, "FileReference")?,
-                target_id: text(descriptor, APPLICATION, "TargetId").unwrap_or_default(),
-                service_id: text(descriptor, APPLICATION, "ServiceId"),
-                file_type: required(descriptor, APPLICATION, "FileType")?,
-                file_timestamp: required(descriptor, APPLICATION, "FileTimestamp")?,
-                status: words.common(&required(descriptor, APPLICATION, "Status")?).to_owned(),
-                user_filename: text(descriptor, APPLICATION, "UserFilename"),
-            })
-        })
+        .map(|file| descriptor(file, words))
         .collect()
+}
+
+/// Each child is looked at once: a list may have thousands of files.
+fn descriptor(file: Element<'_>, words: &StatusWords) -> Result<FileDescriptor, Error> {
+    let [mut reference, mut target_id, mut service_id, mut file_type, mut timestamp, mut status, mut name] =
+        [const { None }; 7];
+    for child in file.children().filter(|child| child.namespace() == APPLICATION) {
+        let field = match child.local_name() {
+            "FileReference" => &mut reference,
+            "TargetId" => &mut target_id,
+            "ServiceId" => &mut service_id,
+            "FileType" => &mut file_type,
+            "FileTimestamp" => &mut timestamp,
+            "Status" => &mut status,
+            "UserFilename" => &mut name,
+            _ => continue,
+        };
+        *field = Some(cleaned(child.text())).filter(|text| !text.is_empty());
+    }
+    let required = |field: Option<String>, name| field.ok_or_else(|| Error::Unreadable(format!("no {name}")));
+    Ok(FileDescriptor {
+        file_reference: required(reference, "FileReference")?,
+        target_id: target_id.unwrap_or_default(),
+        service_id,
+        file_type: required(file_type, "FileType")?,
+        file_timestamp: required(timestamp, "FileTimestamp")?,
+        status: words.common(&required(status, "Status")?).to_owned(),
+        user_filename: name,
+    })
 }
 
 pub(crate) fn user_file_types(response: Element<'_>) -> Result<Vec<UserFileType>, Error> {
@@ -179,33 +198,43 @@ pub(crate) fn user_file_types(response: Element<'_>) -> Result<Vec<UserFileType>
 }
 
 /// Content, decoded and unpacked to at most `max` bytes.
-pub(crate) fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Error> {
+fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Error> {
+    let (bytes, packed) = payload(response, max)?;
+    if !packed {
+        return Ok(bytes);
+    }
+    let mut unpacked = Vec::new();
+    gunzip(&bytes, max, &mut unpacked)?;
+    Ok(unpacked)
+}
+
+/// The same to a writer, so that what is unpacked need not be kept.
+pub(crate) fn content_to(response: Element<'_>, max: usize, to: &mut impl Write) -> Result<(), Error> {
+    let (bytes, packed) = payload(response, max)?;
+    if packed { gunzip(&bytes, max, to) } else { to.write_all(&bytes).map_err(|_| unreadable("nowhere to write")) }
+}
+
+/// Content's bytes, and whether they are packed. They may be without saying so (brief 2.7); what cannot be unpacked then
+/// is a file that only begins so.
+fn payload(response: Element<'_>, max: usize) -> Result<(Vec<u8>, bool), Error> {
     if flag(response, "Encrypted") {
         return Err(unreadable("the content is encrypted"));
     }
     let content = response.child(APPLICATION, "Content").ok_or_else(|| unreadable("no Content"))?;
     let bytes = decoded(content)?;
-    if flag(response, "Compressed") {
-        gunzip(&bytes, max)
-    } else if bytes.starts_with(&GZIP_MAGIC) {
-        // Packed without saying so (brief 2.7); what cannot be unpacked then is a file that only begins so.
-        Ok(gunzip(&bytes, max).unwrap_or(bytes))
-    } else {
-        Ok(bytes)
-    }
+    let seems_packed = || bytes.starts_with(&GZIP_MAGIC) && gunzip(&bytes, max, &mut std::io::sink()).is_ok();
+    let packed = flag(response, "Compressed") || seems_packed();
+    Ok((bytes, packed))
 }
 
 /// GZIP (RFC 1952), whatever `CompressionMethod` calls it, with a cap on what comes out.
-fn gunzip(packed: &[u8], max: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    flate2::read::MultiGzDecoder::new(packed)
-        .take(max as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|_| unreadable("the compressed content is broken"))?;
-    if bytes.len() > max {
+fn gunzip(packed: &[u8], max: usize, to: &mut impl Write) -> Result<(), Error> {
+    let mut capped = flate2::read::MultiGzDecoder::new(packed).take(max as u64 + 1);
+    let unpacked = std::io::copy(&mut capped, to).map_err(|_| unreadable("the compressed content is broken"))?;
+    if unpacked > max as u64 {
         return Err(unreadable("the content is larger than the bank's largest file"));
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// xs:boolean; absent is false.

@@ -1,11 +1,13 @@
 //! What is in an application response: told whether it is signed or not, and checked against the bank's schema.
 
+use std::io::Write;
+
 use avain_xml_security::Element;
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::report::{Certificate, Content};
-use super::{Case, Reason};
-use crate::answer::{content, descriptors, entries, user_file_types};
+use super::{Case, Reason, signer};
+use crate::answer::{content_to, descriptors, entries, user_file_types};
 use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
 use crate::request::ELEMENTS;
 use crate::schema;
@@ -48,10 +50,14 @@ impl Case<'_> {
                 Some(certificate) => self.report.certificates.push(certificate),
                 None => self.report.find(Reason::Schema, format!("{name} is not a certificate")),
             }
-            if name == "BankEncryptionCert"
-                && let Some(Err(error)) = der.map(|der| self.saved.trust.accept_encryption(&der, self.at, &self.policy))
-            {
-                self.report.find(Reason::UntrustedCertificate, format!("{name}: {error}"));
+            let (trust, at, policy) = (self.saved.trust, self.at, &self.policy);
+            let judged = match (name, der) {
+                ("BankEncryptionCert", Some(der)) => trust.accept_encryption(&der, at, policy),
+                ("BankSigningCert", Some(der)) => trust.accept(&der, at, policy),
+                _ => continue,
+            };
+            if let Err(error) = judged {
+                self.report.find(signer::reason(&error), format!("{name}: {error}"));
             }
         }
     }
@@ -71,12 +77,13 @@ impl Case<'_> {
         if response.child(APPLICATION, "Content").is_none() {
             return;
         }
-        match content(response, self.saved.profile.max_file_size) {
-            Ok(bytes) => {
+        let mut digest = Digest { context: Context::new(&SHA256), bytes: 0 };
+        match content_to(response, self.saved.profile.max_file_size, &mut digest) {
+            Ok(()) => {
                 let compressed = response.child(APPLICATION, "Compressed").map(|it| it.text());
                 self.report.content = Some(Content {
-                    bytes: bytes.len(),
-                    sha256: hex(digest(&SHA256, &bytes).as_ref()),
+                    bytes: digest.bytes,
+                    sha256: hex(digest.context.finish().as_ref()),
                     compressed: matches!(compressed.as_deref().map(str::trim), Some("true" | "1")),
                 });
             }
@@ -97,6 +104,24 @@ impl Case<'_> {
 /// Operations whose answer may be that there is nothing.
 fn is_list(operation: &Operation) -> bool {
     [DOWNLOAD_FILE_LIST.name, GET_USER_INFO.name].contains(&operation.name)
+}
+
+/// Size and SHA-256 of what is written to it.
+struct Digest {
+    context: Context,
+    bytes: usize,
+}
+
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.context.update(bytes);
+        self.bytes += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -17,11 +17,17 @@ pub(super) fn judge(
     match trust.accept(signer, at, policy) {
         Ok(chain) => Ok(summary(&chain.anchor).map(|root| root.subject).unwrap_or_default()),
         Err(error) => {
-            let expired = is_outside_validity(&error) && was_trusted(signer, trust, policy);
-            let reason = if expired { Reason::CertificateExpired } else { Reason::UntrustedCertificate };
+            // Of an expired stranger it counts that he is a stranger.
+            let known = !is_outside_validity(&error) || was_trusted(signer, trust, policy);
+            let reason = if known { reason(&error) } else { Reason::UntrustedCertificate };
             Err((reason, error.to_string()))
         }
     }
+}
+
+/// The word for what is wrong with a certificate.
+pub(super) fn reason(error: &Error) -> Reason {
+    if is_outside_validity(error) { Reason::CertificateExpired } else { Reason::UntrustedCertificate }
 }
 
 fn is_outside_validity(error: &Error) -> bool {

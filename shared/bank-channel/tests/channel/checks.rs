@@ -10,6 +10,7 @@ use avain_xml_security::{Hash, enveloped};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 
 use crate::bank::{Answer, Bank, NOW, issue, parameters, signer};
+use crate::danske::{encryption_parameters, factory};
 
 const LIST: &str = "<FileDescriptors><FileDescriptor><FileReference>F1</FileReference><TargetId>A1</TargetId>\
     <FileType>TITO</FileType><FileTimestamp>2027-01-15T00:00:00Z</FileTimestamp><Status>NEW</Status></FileDescriptor>\
@@ -174,4 +175,45 @@ fn keys_come_as_pem_of_either_kind() {
     for text in ["", &pem("RSA PRIVATE KEY", b"none"), &pem("PRIVATE KEY", b"none")] {
         assert_eq!(check::key(text).err(), Some(Error::Key), "{text}");
     }
+}
+
+#[test]
+fn answers_of_pki_factory_are_judged_by_their_response() {
+    let world = World::new();
+    let bank = &world.bank;
+    let key = PrivateKey::generate().unwrap();
+    let certificate = |bank: &Bank, days| {
+        let mut parameters = encryption_parameters("DPCRYPT");
+        parameters.not_after = NOW + time::Duration::days(days);
+        issue(&bank.issuer, key.pkcs8(), &parameters)
+    };
+    let rest = |encryption: &[u8]| {
+        let [encryption, signing] = [encryption, bank.signer.certificate()].map(|der| BASE64.encode(der));
+        format!(
+            "<e:BankEncryptionCert>{encryption}</e:BankEncryptionCert><e:BankSigningCert>{signing}</e:BankSigningCert>\
+             <e:BankRootCert>{signing}</e:BankRootCert><e:RequestId/>"
+        )
+    };
+    let good = rest(&certificate(bank, 30));
+    let made = |code: &str, rest: &str| factory(bank, "GetBankCertificate", code, rest);
+    let text = String::from_utf8(made("00", &good)).unwrap();
+    let other = Bank::new("Bank");
+    for (what, bytes, reason) in [
+        ("as it is", made("00", &good), None),
+        ("changed", text.replace("ReturnText>OK", "ReturnText>Ok").into(), Some(Reason::ApplicationResponseSignature)),
+        ("another bank", factory(&other, "GetBankCertificate", "00", &good), Some(Reason::UntrustedCertificate)),
+        ("another bank's key", made("00", &rest(&certificate(&other, 30))), Some(Reason::UntrustedCertificate)),
+        ("an old key", made("00", &rest(&certificate(bank, -1))), Some(Reason::CertificateExpired)),
+        ("no certificate", made("00", &rest(b"none")), Some(Reason::Schema)),
+        ("order", made("00", &good.replace("<e:RequestId/>", "")), Some(Reason::Schema)),
+        ("refused", made("20", ""), Some(Reason::BankError)),
+        ("another request", text.replace("p:RequestId>R-1", "p:RequestId>R-2").into(), Some(Reason::RequestIdMismatch)),
+        ("another operation", text.replace("CertificateOut", "Certificates").into(), Some(Reason::Schema)),
+    ] {
+        assert_eq!(world.reason("danskebank", &bytes), reason, "{what}");
+    }
+    let report = check::answer(&made("00", &good), &world.saved("danskebank"));
+    let elements: Vec<&str> = report.certificates.iter().map(|it| it.element.as_str()).collect();
+    assert_eq!(elements, ["BankEncryptionCert", "BankSigningCert", "BankRootCert"]);
+    assert_eq!(world.reason("nordea", &made("00", &good)), Some(Reason::Schema), "at a bank that has no such service");
 }

@@ -28,7 +28,7 @@ static DANSKE: LazyLock<Danske> = LazyLock::new(|| {
     Danske { bank, key, certificate }
 });
 
-fn encryption_parameters(name: &str) -> rcgen::CertificateParams {
+pub(crate) fn encryption_parameters(name: &str) -> rcgen::CertificateParams {
     let mut parameters = parameters(name);
     parameters.key_usages = vec![KeyUsagePurpose::KeyEncipherment, KeyUsagePurpose::DataEncipherment];
     parameters
@@ -73,7 +73,7 @@ fn danske_answers_are_opened_with_the_customers_key_and_nothing_else() {
 }
 
 /// An answer of PKI Factory, its response signed.
-fn factory(bank: &Bank, operation: &str, code: &str, rest: &str) -> Vec<u8> {
+pub(crate) fn factory(bank: &Bank, operation: &str, code: &str, rest: &str) -> Vec<u8> {
     const ELEMENTS: &str = "http://danskebank.dk/PKI/PKIFactoryService/elements";
     let response = format!(
         "<e:{operation}Response xmlns:e=\"{ELEMENTS}\" xml:id=\"response\"><e:ReturnCode>{code}</e:ReturnCode>\

@@ -34,6 +34,27 @@ fn every_bank_of_which_the_protocol_is_public_is_built_in_and_no_other() {
     }
 }
 
+/// `docs/bank-profiles.md` has a line for each bank, with what is particular to it.
+#[test]
+fn the_page_has_every_bank() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/bank-profiles.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for profile in profiles().iter().filter(|profile| profile.closed.is_none()) {
+        let names =
+            |line: &&str| line.split('|').nth(1).is_some_and(|it| it.split(',').any(|it| it.trim() == profile.bank));
+        let line = page.lines().find(names).unwrap();
+        let said: Vec<&str> = line.split('|').map(str::trim).collect();
+        let hash = if profile.signing.hash == Hash::Sha1 { "SHA-1" } else { "SHA-256" };
+        let sha1 = if profile.signing.accepted.contains(&Hash::Sha1) { "yes" } else { "no" };
+        assert_eq!((said[4], said[5]), (hash, sha1), "{line}");
+        assert_eq!(said[6].starts_with("yes"), profile.encryption.is_some(), "{line}");
+        let as_nordea = said[2].starts_with("as nordea");
+        assert_eq!(said[2].contains("delete"), profile.offers.delete, "{line}");
+        assert_eq!(said[2].contains("user info") || as_nordea, profile.offers.user_info, "{line}");
+    }
+    assert!(page.lines().any(|line| line.starts_with("| shb") && line.contains("closed")));
+}
+
 #[test]
 fn sha_256_is_sent_wherever_the_bank_takes_it() {
     for profile in profiles() {

@@ -1,5 +1,6 @@
 //! The certificates that are built in: files, table and reference data hold together.
 
+use avain_bank_channel::check::{self, Saved, Verdict};
 use avain_bank_channel::trust::{Kind, Trust, pinned};
 use avain_bank_channel::{Environment, profile, profiles};
 use avain_test_support::{output, peer, reference_data, xmlsec};
@@ -109,4 +110,22 @@ fn only_certificates_are_taken_as_roots() {
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     text.split_once(start).unwrap().1.split_once(end).unwrap().0
+}
+
+#[test]
+fn roots_may_be_replaced_and_what_completes_chains_stays() {
+    let pem = |file: &str| {
+        std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("roots").join(file)).unwrap()
+    };
+    let op = Trust::saved("osuuspankki");
+    let root = Trust::saved("osuuspankki").with_only_pem(&pem("op_pohjola_root.pem")).unwrap();
+    assert_eq!((op.roots_der().count(), root.roots_der().count()), (2, 1));
+    let Some(folder) = reference_data() else { return };
+    let answer = std::fs::read(folder.join("op/resp_ServiceCertificatesResponse_pankkiyhteys.xml")).unwrap();
+    let told = Trust::default().with_only_pem(&pem("op_pohjola_test_root.pem")).unwrap();
+    for (trust, accepted) in [(&op, true), (&root, true), (&told, false)] {
+        let profile = profile("osuuspankki").unwrap();
+        let saved = Saved { profile, trust, keys: &[], at: None, now: NOW, sent_request_id: None };
+        assert_eq!(check::answer(&answer, &saved).verdict == Verdict::Accept, accepted);
+    }
 }
