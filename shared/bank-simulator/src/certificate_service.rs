@@ -260,7 +260,6 @@ impl Office {
         let held = Held::new(&certificate).ok_or_else(|| self.unusable())?;
         let customer = known.unwrap_or_else(|| account::open(ledger, self, &header.sender, &name, now));
         ledger.add_certificate(customer, held, self.ways.replaces_certificates);
-        ledger.spend_secret(&header.sender);
         Ok(Details::Certificates(vec![(subject.text(), certificate)]))
     }
 
