@@ -63,7 +63,8 @@ impl Office {
         if request.is_true("Encryption") {
             return Err(code::DECRYPT.into());
         }
-        if request.text("CustomerId") != Some(header.sender.as_str()) {
+        let given = request.text("CustomerId").unwrap_or_default();
+        if given != header.sender && given != self.contracts.customer_id(&header.sender) {
             return Err(code::CUSTOMER_NOT_FOUND.into());
         }
         if !self.contracts.knows(&header.sender) {
@@ -93,7 +94,7 @@ impl Office {
         self.check_name(&header, &wanted)?;
         let proof = if request.text(if is_nordea { "HMAC" } else { "TransferKey" }).is_some() {
             if is_nordea {
-                self.check_code(&request, &der)
+                self.check_code(&request, &header.sender, &der)
             } else {
                 self.check_transfer_key(&request, &header.sender)
             }?;
@@ -179,8 +180,7 @@ impl Office {
 
     /// The HMAC proves the activation code. Where any code will do, the request carries it as `TransferKey`, so that its
     /// shape and the HMAC can be checked all the same; elsewhere the code stays secret.
-    fn check_code(&self, request: &Request, der: &[u8]) -> Result<(), Refusal> {
-        let user_id = request.text("CustomerId").unwrap_or_default();
+    fn check_code(&self, request: &Request, user_id: &str, der: &[u8]) -> Result<(), Refusal> {
         let given = request.bytes("HMAC").unwrap_or_default();
         let activation_code = match (self.contracts.secret(user_id), request.text("TransferKey")) {
             (Secret::Any, Some(code)) if is_activation_code(code) => code,
@@ -260,7 +260,6 @@ impl Office {
         let held = Held::new(&certificate).ok_or_else(|| self.unusable())?;
         let customer = known.unwrap_or_else(|| account::open(ledger, self, &header.sender, &name, now));
         ledger.add_certificate(customer, held, self.ways.replaces_certificates);
-        ledger.spend_secret(&header.sender);
         Ok(Details::Certificates(vec![(subject.text(), certificate)]))
     }
 

@@ -24,8 +24,8 @@ use crate::office::Office;
 use crate::operation::Service;
 use crate::reply::{Body as ReplyBody, Reply};
 
-/// The largest request that is read: a file of 5 MB, twice in base64, and its envelopes.
-const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
+/// The largest request that is read: a file of 5 MB, three times in base64 as Danske Bank has it, and its envelopes.
+const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// Marks a response that is not to be sent: the connection is closed instead.
 #[derive(Clone, Copy)]

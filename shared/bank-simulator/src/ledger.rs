@@ -1,6 +1,6 @@
 //! What a bank remembers: customers, their certificates and files, and the requests it has seen.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub(crate) struct Ledger {
     /// Wrong secrets since the last right one, by user id.
     wrong_secrets: BTreeMap<String, u32>,
     /// User ids whose secret has been used; it works once where the bank says so.
-    spent_secrets: Vec<String>,
+    spent_secrets: BTreeSet<String>,
     /// Whether there is something to write.
     #[serde(skip)]
     changed: bool,
@@ -140,11 +140,11 @@ impl Ledger {
     pub(crate) fn spend_secret(&mut self, user_id: &str) {
         self.changed = true;
         self.wrong_secrets.remove(user_id);
-        self.spent_secrets.push(user_id.to_owned());
+        self.spent_secrets.insert(user_id.to_owned());
     }
 
     pub(crate) fn is_secret_spent(&self, user_id: &str) -> bool {
-        self.spent_secrets.iter().any(|spent| spent == user_id)
+        self.spent_secrets.contains(user_id)
     }
 
     /// The next number.

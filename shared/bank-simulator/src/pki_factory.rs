@@ -72,11 +72,11 @@ impl Office {
             return Err(PkiRefusal { code: SCHEMA, more: Some("Environment mismatch".into()) });
         }
         if !matches!(operation, Operation::CreateCertificate | Operation::RenewCertificate) {
-            return self.pki_carry_out(operation, &header, content, now);
+            return self.pki_carry_out(operation, &header, content, None, now);
         }
         let plaintext = self.pki_plaintext(content);
         let inner = Document::parse(&plaintext).map_err(|_| PkiRefusal::new(code::DECRYPT))?;
-        self.pki_carry_out(operation, &header, inner.root(), now)
+        self.pki_carry_out(operation, &header, inner.root(), Some(&inner), now)
     }
 
     /// What an `EncryptedData` holds; nothing, whatever is wrong with it.
@@ -91,6 +91,7 @@ impl Office {
         operation: Operation,
         header: &PkiHeader,
         element: Element<'_>,
+        alone: Option<&Document<'_>>,
         now: OffsetDateTime,
     ) -> Result<PkiDetails, PkiRefusal> {
         let request = pki_schema::request(operation, element).map_err(PkiRefusal::invalid)?;
@@ -104,8 +105,12 @@ impl Office {
         if operation == Operation::CreateCertificate {
             return self.pki_change(|ledger| self.create(ledger, &request, now));
         }
-        let signer =
-            enveloped::verify_element(element, &self.policy()).map_err(|_| PkiRefusal::new(USER_OR_PIN))?.signer;
+        // What was encrypted is a document of its own, which some clients sign as a whole.
+        let verified = enveloped::verify_element(element, &self.policy()).or_else(|error| match alone {
+            Some(document) => enveloped::verify(document, &self.policy()),
+            None => Err(error),
+        });
+        let signer = verified.map_err(|_| PkiRefusal::new(USER_OR_PIN))?.signer;
         if !self.is_chained(&signer, now) {
             return Err(PkiRefusal::new(USER_OR_PIN));
         }

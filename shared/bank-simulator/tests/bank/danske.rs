@@ -95,6 +95,20 @@ fn serial(der: &[u8]) -> String {
     u128::from_str_radix(&certificate::summary(der).unwrap().serial, 16).unwrap().to_string()
 }
 
+/// A renewal that is signed as a document, in inclusive canonical form, as one library does.
+#[tokio::test]
+async fn a_renewal_may_be_signed_as_a_whole() {
+    let world = World::start().await;
+    let pair = enrol(&world).await;
+    let csr = STANDARD.encode(plain_csr(&rsa_key(), "Esimerkki Oy"));
+    let request = element("RenewCertificate", &create_fields(&csr, &csr, PIN)[..7]);
+    let signed = enveloped::sign(&request, &pair.customer.key, &enveloped::Form::INCLUSIVE).unwrap();
+    for (signed, code) in [(signed.replace("software", "HSM"), "20"), (request, "20"), (signed, "00")] {
+        let content = encrypted(&signed, &pair.bank, Cipher::TripleDesCbc);
+        assert_eq!(post(&world, &envelope("RenewCertificate", USER, &content)).await.code, code);
+    }
+}
+
 async fn renew(world: &World, before: &Pair) -> Pair {
     let (encryption_key, signing_key) = (rsa_key(), rsa_key());
     let csr = |key| STANDARD.encode(plain_csr(key, "Esimerkki Oy"));

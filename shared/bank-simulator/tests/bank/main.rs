@@ -21,3 +21,4 @@ mod samlink;
 mod settings;
 mod transfer_key;
 mod world;
+mod wsdl;

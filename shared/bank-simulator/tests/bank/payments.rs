@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 
 use crate::request::{Call, Customer};
 use crate::world::{Answer, World, texts};
+use crate::wsdl::check_body;
 
 const BANK: BankKey = BankKey::Simulator;
 
@@ -56,6 +57,7 @@ pub(crate) fn judge(answer: &Answer) {
         assert!(verdict, "application answer");
     }
     validate(&answer.envelope, "common/soap.xsd");
+    check_body(&answer.envelope);
     let is_nordea = matches!(answer.bank, Some(BankKey::Nordea | BankKey::Simulator));
     match answer.operation.as_str() {
         // No schema of Nordea's certificate answer has been found.

@@ -247,8 +247,8 @@ async fn only_text_xml_is_taken_by_post_at_the_right_address() {
     assert_eq!(status("GET", path, "text/xml", Vec::new()).await, 405);
     assert_eq!(status("POST", "/sampo/CorporateFileService", "text/xml", b"<a/>".to_vec()).await, 404);
     assert_eq!(status("POST", "/simulator/Other", "text/xml", b"<a/>".to_vec()).await, 404);
-    assert_eq!(status("POST", path, "text/xml", vec![b' '; 10 * 1024 * 1024 + 1]).await, 413);
-    assert_eq!(status("POST", path, "text/xml", vec![b' '; 10 * 1024 * 1024]).await, 500);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 16 * 1024 * 1024 + 1]).await, 413);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 16 * 1024 * 1024]).await, 500);
 }
 
 /// Sends an application request that is made already, at the customer's bank.

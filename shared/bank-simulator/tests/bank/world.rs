@@ -131,6 +131,9 @@ impl World {
                 namespace => namespace,
             };
             assert!(matches!(model, MODEL | CERT | OP_CERT | PKI), "{model}");
+            if model != PKI {
+                crate::wsdl::check_body(body);
+            }
             let code = detail.child(model, "code").unwrap().text();
             let text = fault.child("", "faultstring").unwrap().text();
             return Ok(Answer { fault: true, code, text, ..Answer::default() });
