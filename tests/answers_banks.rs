@@ -3,6 +3,7 @@
 
 use avain::story::payment;
 use avain_adapters_aws::banks::Folder;
+use avain_bank_simulator::{BankKey, Fault, Operation};
 use avain_domain::records::Agreement;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -77,6 +78,48 @@ async fn danskebank() {
 #[tokio::test]
 async fn the_samlink_banks() {
     play(&["aktia", "sp", "pop", "shb", "omasp"].map(|name| Bank { name, ..SAMLINK })).await;
+}
+
+/// What is wrong with an answer is refused at every family, nothing of it is used, and the next answer is taken.
+#[tokio::test]
+async fn wrong_answers_are_refused_at_every_family() {
+    const SIGNATURE: &str = "Bank response signature is not valid";
+    const UNREADABLE: &str = "Technical error. Failed to parse bank response.";
+    let service = Service::start().await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "faults").await;
+    service.agree(&firm.organisation().await, Agreement::Active).await;
+    for (key, bank) in [
+        (BankKey::Nordea, NORDEA),
+        (BankKey::Osuuspankki, OP),
+        (BankKey::Danskebank, DANSKE),
+        (BankKey::Aktia, SAMLINK),
+    ] {
+        let at = At { firm: &firm, service: &service, bank: &bank };
+        at.enrol().await;
+        let listed = at.list("ALL").await;
+        for (fault, text) in [
+            (Fault::BrokenOuterSignature, SIGNATURE),
+            (Fault::BrokenInnerSignature, SIGNATURE),
+            (Fault::UntrustedSigner, SIGNATURE),
+            (Fault::ExpiredSigner, SIGNATURE),
+            (Fault::StaleTimestamp, SIGNATURE),
+            (Fault::AnswerBefore, UNREADABLE),
+            (Fault::AnotherRequest, UNREADABLE),
+            (Fault::Truncated, UNREADABLE),
+            (Fault::Rubbish, UNREADABLE),
+        ] {
+            let told = format!("{}: {fault:?}", bank.name);
+            firm.simulator().script_operation(key, Operation::DownloadFileList, fault);
+            let answer = firm.get(&format!("/v2/files/{}?Status=ALL", bank.name)).await;
+            assert_eq!((answer.status, answer.body["ResponseText"].as_str()), (502, Some(text)), "{told}");
+            assert_eq!(at.list("ALL").await, listed, "{told}");
+        }
+        // Below the same root a bank may change its certificates at any time.
+        firm.simulator().script_operation(key, Operation::DownloadFileList, Fault::RotatedAuthority);
+        assert_eq!(at.list("ALL").await, listed, "{}: rotated", bank.name);
+        assert_eq!(at.list("ALL").await, listed);
+    }
 }
 
 /// An operator's profile: the common file service with the certificate service that OP and the Samlink banks share. It says

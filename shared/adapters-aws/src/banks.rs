@@ -114,18 +114,40 @@ impl HttpBanks {
         now.replace_microsecond(u32::from_be_bytes(bytes) % 1_000_000).unwrap_or(now)
     }
 
-    /// Builds, posts, and reads: the one way of every operation. What the bank signs with may have been rotated below its root
-    /// since that was learned: then the same answer is read again with what is learned anew.
-    async fn ask<T>(
+    /// Builds, posts, and reads: the one way of every operation. Where the bank could not decrypt the request (it said so, signed),
+    /// it has another certificate by now: that is learned, and the request goes out once more, encrypted to it.
+    async fn ask<T: Send>(
         &self,
         question: &Question<'_>,
-        build: impl FnOnce(&Channel<'_>, &Stamp<'_>) -> Result<Request, Error> + Send,
-        read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send,
+        build: impl Fn(&Channel<'_>, &Stamp<'_>) -> Result<Request, Error> + Send + Sync,
+        read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send + Sync,
+    ) -> Result<T, BankError> {
+        let deadline = Instant::now() + question.wait;
+        let learned = self.learned(question.contract, question.user_id).await?;
+        let outcome = self.ask_once(question, &learned, deadline, &build, &read).await;
+        if !matches!(&outcome, Err(BankError::Refused { code, .. }) if code == DECRYPT_ERROR) {
+            return outcome;
+        }
+        self.learned.forget(question.contract);
+        let anew = self.learned(question.contract, question.user_id).await?;
+        if anew.encryption == learned.encryption {
+            return outcome;
+        }
+        self.ask_once(question, &anew, deadline, &build, &read).await
+    }
+
+    /// What the bank signs with may have been rotated below its root since that was learned: then the same answer is read again
+    /// with what is learned anew.
+    async fn ask_once<T: Send>(
+        &self,
+        question: &Question<'_>,
+        learned: &Learned,
+        deadline: Instant,
+        build: &(impl Fn(&Channel<'_>, &Stamp<'_>) -> Result<Request, Error> + Send + Sync),
+        read: &(impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send + Sync),
     ) -> Result<T, BankError> {
         let contract = question.contract;
-        let deadline = Instant::now() + question.wait;
-        let learned = self.learned(contract, question.user_id).await?;
-        let channel = channel(contract, question.user_id, &learned);
+        let channel = channel(contract, question.user_id, learned);
         let request_id = self.request_id(contract);
         let request = build(&channel, &Stamp { request_id: &request_id, at: self.moment() }).map_err(fault)?;
         let expected = request.expected.clone();
@@ -138,24 +160,24 @@ impl HttpBanks {
             let trust = learned.complete(trust);
             read(&answer, &expected, &Judge::live(&trust, self.clock.now(), SKEW).with_keys(&keys))
         };
-        let mut outcome = judged(&learned);
+        let mut outcome = judged(learned);
         if matches!(outcome, Err(Error::Untrusted { .. })) && contract.learns() {
             self.learned.forget(contract);
-            outcome = judged(&*self.learned(contract, question.user_id).await?);
-        }
-        if matches!(&outcome, Err(Error::Refused { code, .. }) if code == DECRYPT_ERROR) {
-            self.learned.forget(contract);
+            // What was sent was sent: that nothing can be learned now leaves the answer as untrusted as it was.
+            if let Ok(anew) = self.learned(contract, question.user_id).await {
+                outcome = judged(&anew);
+            }
         }
         outcome.map_err(fault)
     }
 
     /// As [`HttpBanks::ask`], by somebody who has a certificate.
-    async fn ask_as<T>(
+    async fn ask_as<T: Send>(
         &self,
         user: BankUser<'_>,
         wait: Duration,
-        build: impl FnOnce(&Channel<'_>, &Stamp<'_>, &SigningKey) -> Result<Request, Error> + Send,
-        read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send,
+        build: impl Fn(&Channel<'_>, &Stamp<'_>, &SigningKey) -> Result<Request, Error> + Send + Sync,
+        read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send + Sync,
     ) -> Result<T, BankError> {
         let contract = &*self.contract(user.bank)?;
         let key = signing_key(&user)?;
