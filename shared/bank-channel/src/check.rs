@@ -18,7 +18,7 @@ use crate::fault::{PKI_FACTORY, fault};
 use crate::operation::{GET_SERVICE_CERTIFICATES, OPERATIONS, Operation, SOAP};
 use crate::request::ELEMENTS;
 use crate::verify::{XENC, clean, only_child, opened, two_digits};
-use crate::{Error, Profile, Trust, schema};
+use crate::{Error, Layer, Profile, Trust, schema};
 
 mod contents;
 mod report;
@@ -143,7 +143,8 @@ impl Case<'_> {
         }
         self.report.operation = element;
         self.report.response_code = code.map(two_digits);
-        self.report.response_text = Some(said.to_owned());
+        let text = body.and_then(only_child).and_then(|fault| fault.child(PKI_FACTORY, "ReturnText"));
+        self.report.response_text = Some(text.map_or_else(|| said.to_owned(), |text| clean(&text.text())));
         self.report.find(Reason::BankError, format!("a fault, which is not signed: {said}"));
     }
 
@@ -220,7 +221,7 @@ impl Case<'_> {
         if let Some(error) = &inspection.error {
             self.report.find(Reason::SoapSignature, clean(&error.to_string()));
         }
-        let trusted = self.signer(inspection.signer.as_deref(), valid, trust);
+        let trusted = self.signer(Layer::Envelope, inspection.signer.as_deref(), valid, trust);
         self.report.soap_signature = Some(Signature::new(&inspection, trusted));
         let verified = soap::verify(document, &self.policy, None, Duration::ZERO).ok()?;
         match verified.validity {
@@ -238,19 +239,19 @@ impl Case<'_> {
         if let Some(error) = &inspection.error {
             self.report.find(Reason::ApplicationResponseSignature, clean(&error.to_string()));
         }
-        let trusted = self.signer(inspection.signer.as_deref(), inspection.valid, trust);
+        let trusted = self.signer(Layer::Application, inspection.signer.as_deref(), inspection.valid, trust);
         self.report.application_signature = Some(Signature::new(&inspection, trusted));
         inspection.signer.filter(|_| inspection.valid)
     }
 
     /// Subject of the root that the signer chains to. What is wrong with it is a finding only if its signature is valid:
     /// otherwise it says nothing.
-    fn signer(&mut self, signer: Option<&[u8]>, valid: bool, trust: &Trust) -> Option<String> {
+    fn signer(&mut self, layer: Layer, signer: Option<&[u8]>, valid: bool, trust: &Trust) -> Option<String> {
         match signer::judge(signer?, trust, self.at, &self.policy) {
             Ok(root) => Some(root),
             Err((reason, why)) => {
                 if valid {
-                    self.report.find(reason, why);
+                    self.report.find(reason, format!("signer of the {layer}: {why}"));
                 }
                 None
             }

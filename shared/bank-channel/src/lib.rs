@@ -5,7 +5,7 @@
 //! nothing out that is not signed by the bank, chained to a pinned root and an answer to that very request. Hand them the
 //! body of every HTTP answer, whatever its status: faults come with 500.
 //!
-//! What differs between banks is data: [`profile`] and [`trust`].
+//! What differs between banks is data: [`mod@profile`] and [`trust`].
 //!
 //! Sources: the joint bank specification (FKL 1.05), Nordea's Web Services description, OP's and Danske Bank's documents
 //! and recorded traffic, all as in the bank-channel brief.

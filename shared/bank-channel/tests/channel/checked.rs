@@ -93,6 +93,9 @@ fn compare(file: &str, profile: &Profile, report: &Report, expected: &Value) {
     let code = code.or(expected["fault"]["ReturnCode"].as_str()).or(header["ResponseCode"].as_str());
     let two_digits = code.map(|code| format!("{code:0>2}"));
     assert_eq!(report.response_code, two_digits, "{file}");
+    let text = ["ResponseText", "ReturnText"].iter().find_map(|name| application[*name].as_str());
+    let text = text.or(expected["fault"]["ReturnText"].as_str()).or(header["ResponseText"].as_str());
+    assert_eq!(report.response_text.as_deref(), text, "{file}");
     assert_eq!(report.customer_id.as_deref(), expected["application"]["CustomerId"].as_str(), "{file}");
     assert_eq!(report.encrypted, application["encrypted"].is_object(), "{file}");
 
