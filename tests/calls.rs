@@ -145,14 +145,14 @@ async fn play_deletion(story: &Story<'_>, inside: &Inside, banks: &Banks) {
     let bank = "osuuspankki";
     banks.root(BankKey::Osuuspankki).unwrap();
     let admin = story.open("admin", "0").await.unwrap();
-    let store = inside.deps.store().unwrap();
-    let found = store.account(&Email::parse(&story.company.email).unwrap()).await.unwrap();
+    let records = inside.deps.store().unwrap();
+    let found = records.account(&Email::parse(&story.company.email).unwrap()).await.unwrap();
     let organisation = found.into_iter().find_map(|stored| match stored.record {
         Record::Account(account) => Some(account.organisation),
         _ => None,
     });
     let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "operator" };
-    set_agreement(context, store, &organisation.unwrap(), Agreement::Active).await.unwrap();
+    set_agreement(context, records, &organisation.unwrap(), Agreement::Active).await.unwrap();
     let signer = Signer::generate("Payments <payments@example.com>").unwrap();
     story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
     story.enrol(&admin, bank, "1000000000", "2251401483958635").await.unwrap();

@@ -63,7 +63,7 @@ fn every_generated_message_is_judged_as_the_index_says() {
         }
         match &expected["response_code"] {
             Value::String(number) if number.len() == 2 && !accepted => {
-                assert_eq!(report["response_code"], **number, "{file}")
+                assert_eq!(report["response_code"], **number, "{file}");
             }
             Value::Array(numbers) => {
                 assert!(numbers.contains(&report["response_code"]) || report["soap_fault"] == true, "{file}: {report}");

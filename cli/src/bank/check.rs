@@ -88,7 +88,8 @@ fn judge(options: &Options) -> Result<(Verdict, Value), String> {
     let profiles = folder(options.banks.as_deref())?.profiles();
     let profile = profiles.iter().find(|it| it.bank == options.bank);
     let profile: &Arc<Profile> = profile.ok_or_else(|| format!("no profile of the bank {}", options.bank))?;
-    let trust = if options.trust.is_empty() { Trust::saved(&profile.bank) } else { trust(&options.trust)? };
+    let built_in = Trust::saved(&profile.bank);
+    let trust = if options.trust.is_empty() { built_in } else { trusted(built_in, &options.trust)? };
     let trust = trust.with_issuers(certificates(&options.cert)?);
     let keys = private_keys(&options.key)?;
     let keys = keys.iter().map(|key| DecryptionKey::new(key)).collect::<Result<Vec<_>, _>>();
@@ -126,10 +127,15 @@ fn text(path: &Path) -> Result<String, String> {
     String::from_utf8(read(path)?).map_err(|_| format!("{}: not PEM", path.display()))
 }
 
-fn trust(paths: &[PathBuf]) -> Result<Trust, String> {
-    paths.iter().try_fold(Trust::default(), |trust, path| {
-        trust.with_pem(&text(path)?).map_err(|error| format!("{}: {error}", path.display()))
-    })
+/// These roots in place of the built-in ones.
+fn trusted(built_in: Trust, paths: &[PathBuf]) -> Result<Trust, String> {
+    let mut roots = String::new();
+    for path in paths {
+        let pem = text(path)?;
+        Trust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?;
+        roots.push_str(&pem);
+    }
+    built_in.with_only_pem(&roots).map_err(|error| error.to_string())
 }
 
 /// DER of every certificate in these PEM files.

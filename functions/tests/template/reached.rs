@@ -84,8 +84,8 @@ async fn roles_allow_what_the_story_does_and_no_more() {
         password_key: &password_key,
         company: Company::example(email),
     };
-    let store = recorded.directory.store();
-    let (admin, data) = play(&story("first@example.com"), &story("second@example.com"), &*store).await;
+    let records = recorded.directory.store();
+    let (admin, data) = play(&story("first@example.com"), &story("second@example.com"), &*records).await;
     for operation in &operations::ALL {
         let only_admin = matches!(operation.access, Access::Token { modes: Modes::Only(Mode::Admin), .. });
         // Either is logged out.
@@ -129,7 +129,7 @@ async fn roles_allow_what_the_story_does_and_no_more() {
 }
 
 /// Gives what logged out at the end.
-async fn play(first: &Story<'_>, second: &Story<'_>, store: &dyn Store) -> (Credentials, Credentials) {
+async fn play(first: &Story<'_>, second: &Story<'_>, records: &dyn Store) -> (Credentials, Credentials) {
     let admin = first.open("admin", "0").await.unwrap();
     // From here on each call is counted.
     first.set_policy(&admin, &terms(1)).await.unwrap();
@@ -153,7 +153,7 @@ async fn play(first: &Story<'_>, second: &Story<'_>, store: &dyn Store) -> (Cred
     assert!(first.delete(&data, BANK, &files[0]).await.is_err());
 
     // Banks of the other ways: one that deletes files, one that encrypts.
-    agree(store, &first.company.email).await;
+    agree(records, &first.company.email).await;
     first.enrol(&admin, "osuuspankki", "1000000000", "2251401483958635").await.unwrap();
     first.upload(&data, "osuuspankki", "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
     first.delete(&data, "osuuspankki", &waiting(first, &data).await).await.unwrap();

@@ -146,6 +146,7 @@ impl DataDirectory {
     }
 
     /// The same, with the roots that a running machine has put into the directory.
+    #[must_use]
     pub fn banks_of_machine(&self, folder: &Folder, base: &str, wait: Duration) -> HttpBanks {
         let data = self.path.clone();
         let root = move |bank: &str| std::fs::read_to_string(bank_root(&data, bank)).ok();

@@ -195,8 +195,8 @@ struct NewKey {
 impl NewKey {
     async fn make(banks: &dyn BankChannel, sealer: &Sealer, bank: Bank, id: KeyId) -> Result<Self, Failure> {
         let key = banks.generate_key(bank)?;
-        let sealed = sealer.seal(&id, key.expose()).await?;
-        Ok(Self { key, record: Record::SealedKey(SealedKey { id, sealed }) })
+        let at_rest = sealer.seal(&id, key.expose()).await?;
+        Ok(Self { key, record: Record::SealedKey(SealedKey { id, sealed: at_rest }) })
     }
 }
 

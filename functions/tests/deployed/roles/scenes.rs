@@ -110,7 +110,7 @@ pub(super) struct Scenes<'w> {
     user_of_several: (Story<'w>, Credentials),
     at_op: Credentials,
     at_op_too: Credentials,
-    exporter: String,
+    their_export_key: String,
     /// The API key of a company that has verified its people itself.
     trusting: String,
     /// Logged out.
@@ -152,8 +152,8 @@ impl<'w> Scenes<'w> {
         let (several_banks, user_of_several) = with_several_banks(world, &signer).await;
         let at_op = world.open(&several_banks.0, "data", &several_banks.1.api_key).await;
         let at_op_too = world.open(&user_of_several.0, "data", &several_banks.1.api_key).await;
-        let exporter = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
-        several_banks.0.upload_key(&several_banks.1, &exporter.public_key().unwrap(), "export").await.unwrap();
+        let their_recipient = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
+        several_banks.0.upload_key(&several_banks.1, &their_recipient.public_key().unwrap(), "export").await.unwrap();
         let trusting = world.new_story();
         let trusts = world.open(&trusting, "admin", "0").await;
         let skipped = json!({ "SkipPhoneVerification": true, "SkipEmailVerification": true });
@@ -180,7 +180,7 @@ impl<'w> Scenes<'w> {
             user_of_several,
             at_op,
             at_op_too,
-            exporter: exporter.fingerprint(),
+            their_export_key: their_recipient.fingerprint(),
             trusting: trusts.api_key,
             gone,
             left_over,
@@ -262,7 +262,7 @@ impl<'w> Scenes<'w> {
             ("DeleteFile", _) => self.delete(&self.several_banks.0, &self.at_op).await,
             ("ExportCert", "dynamodb:BatchGetItem") => {
                 let (story, admin) = &self.several_banks;
-                let export = world.held("ExportCert", story.export(admin, DANSKE, &self.exporter)).await;
+                let export = world.held("ExportCert", story.export(admin, DANSKE, &self.their_export_key)).await;
                 Act::Request(export, Some(200))
             }
             // One key is read alone, two are read together.

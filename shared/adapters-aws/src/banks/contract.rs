@@ -145,9 +145,12 @@ impl Folder {
     }
 }
 
+/// Makes a bank by its key.
+type Make = Box<dyn Fn(&str) -> Option<Contract> + Send + Sync>;
+
 /// The banks of a deployment, each made when it is first asked for: a function that starts reads no bank's profile.
 pub struct Contracts {
-    make: Box<dyn Fn(&str) -> Option<Contract> + Send + Sync>,
+    make: Make,
     made: Mutex<HashMap<String, Option<Arc<Contract>>>>,
 }
 

@@ -39,7 +39,7 @@ fn every_bank_of_which_the_protocol_is_public_is_built_in_and_no_other() {
 fn the_page_has_every_bank() {
     let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/bank-profiles.md");
     let page = std::fs::read_to_string(page).unwrap();
-    for profile in profiles().iter().filter(|profile| profile.closed.is_none()) {
+    for profile in profiles().filter(|profile| profile.closed.is_none()) {
         let names =
             |line: &&str| line.split('|').nth(1).is_some_and(|it| it.split(',').any(|it| it.trim() == profile.bank));
         let line = page.lines().find(names).unwrap();
