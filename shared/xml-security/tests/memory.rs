@@ -9,7 +9,7 @@ use avain_test_support::figure;
 use avain_xml_security::certificate::{summary, verify_chain};
 use avain_xml_security::enveloped::Form;
 use avain_xml_security::{Document, Hash, Policy, enveloped, soap};
-use common::messages::{answer, envelope, upload};
+use common::messages::{answer, envelope, file, upload};
 use common::{NOW, Pki};
 use peak_alloc::PeakAlloc;
 use time::Duration;
@@ -59,7 +59,7 @@ fn memory_stays_under_a_multiple_of_the_message() {
     let pki = Pki::shared();
     let key = pki.key();
     for size in [64 * 1024, 1024 * 1024, 4 * 1024 * 1024] {
-        for (what, application) in [("upload", upload(size)), ("list", answer(size / 440))] {
+        for (what, application) in [("upload", upload(&file(size))), ("list", answer(size / 440))] {
             let (signed, sign) = peak(|| enveloped::sign(&application, &key, &Form::INCLUSIVE).unwrap());
             let envelope = envelope("uploadFilein", "ApplicationRequest", &signed);
             let (message, sign_envelope) =
