@@ -10,6 +10,7 @@ mod common;
 use std::hint::black_box;
 
 use avain_xml_security::certificate::{ChainCache, verify_chain};
+use avain_xml_security::encryption::{Cipher, DecryptionKey, decrypt, encrypt};
 use avain_xml_security::enveloped::Form;
 use avain_xml_security::{Document, Hash, Policy, SigningKey, enveloped, soap};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -31,6 +32,8 @@ fn main() {
     cost_of_a_list_request(&key, &rsa);
     cost_of_an_upload(&key, &rsa);
     cost_of_an_answer(pki, &key, &rsa);
+    cost_of_sha1(&key);
+    cost_of_refusing(pki);
     growth(&key);
 }
 
@@ -75,6 +78,36 @@ fn cost_of_an_answer(pki: &Pki, key: &SigningKey, rsa: &KeyPair) {
         "  with chains cached {whole:.1} us: {:.2} times its 2 RSA verifications (at most 3)",
         whole / (2.0 * rsa)
     );
+}
+
+/// For banks that take nothing newer: another library signs, and reads the key each time.
+fn cost_of_sha1(key: &SigningKey) {
+    let [sha1, sha256] = [Hash::Sha1, Hash::Sha256].map(|hash| Form { hash, ..Form::INCLUSIVE });
+    let sign = |form| enveloped::sign(REQUEST, key, form).unwrap();
+    let (sha1, sha256) = medians(&mut || sign(&sha1), &mut || sign(&sha256));
+    println!("a signature with SHA-1: {sha1:.1} us, {:.1} times one with SHA-256", sha1 / sha256);
+}
+
+/// What cannot be decrypted should not tell by its time why not.
+fn cost_of_refusing(pki: &Pki) {
+    let key = DecryptionKey::new(&pki.private_key).unwrap();
+    let encrypted = encrypt(&pki.signed_request(), &pki.leaf, Cipher::Aes256Cbc, None).unwrap();
+    let values: Vec<&str> = encrypted.split("CipherValue>").skip(1).step_by(2).collect();
+    let [wrapped, message] = [values[0], values[1]].map(|value| value.split_once('<').unwrap().0);
+    // Another byte at the start of the wrapped key, and in the block before the last one of the message.
+    let other = |value: &str, at: usize| {
+        let mut bytes = STANDARD.decode(value).unwrap();
+        bytes[at] ^= 0x80;
+        encrypted.replacen(value, &STANDARD.encode(bytes), 1)
+    };
+    let last_block_before = STANDARD.decode(message).unwrap().len() - 17;
+    let [wrong_key, wrong_padding] = [other(wrapped, 200), other(message, last_block_before)];
+    let refuse = |text: &str| {
+        let document = Document::parse(text.as_bytes()).unwrap();
+        assert!(decrypt(document.root(), &key, &[Cipher::Aes256Cbc]).is_err());
+    };
+    let (key, padding) = medians(&mut || refuse(&wrong_key), &mut || refuse(&wrong_padding));
+    println!("refused for its wrapped key: {key:.1} us, for its padding: {padding:.1} us ({:.3} times)", key / padding);
 }
 
 fn growth(key: &SigningKey) {
