@@ -8,8 +8,11 @@ use uppsala::{Attribute, ProcessingInstruction, PullEvent, QName, XmlDeclaration
 use crate::Error;
 use crate::document::{DSIG, Declaration, Document, ElementData, Kind, Node, NodeId};
 
-/// Declarations on one element at most: each look-up of a prefix goes through those in scope.
-const MAX_DECLARATIONS: usize = 64;
+/// Attributes on one element at most, and namespace declarations. Look-ups go through all of them, in the tokenizer too.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// A tag of fewer bytes does not hold so many that it would matter.
+const SHORT_TAG: usize = 1024;
 
 pub(crate) struct Builder<'a> {
     document: Document<'a>,
@@ -19,20 +22,22 @@ pub(crate) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub(crate) fn new(text: &'a str) -> Self {
-        // A text follows a tag at most; an estimate above what there is costs memory of the text's own order.
-        let tags = memchr::memchr_iter(b'<', text.as_bytes()).count();
+    /// For a text that is yet to be tokenized. It is looked through before: the tokenizer compares each attribute of an element
+    /// with each other, which takes minutes for those that a few megabytes hold.
+    pub(crate) fn new(text: &'a str) -> Result<Self, Error> {
+        let tags = check_tags(text.as_bytes())?;
         let document = Document {
             text,
             has_declaration: false,
             root: NodeId::MAX,
+            // Two tags and a text, mostly, make two nodes; an estimate above what there is costs little.
             nodes: Vec::with_capacity(tags),
             attributes: Vec::new(),
             declarations: Vec::new(),
             namespaces: vec![Cow::Borrowed("")],
             signatures: Vec::new(),
         };
-        Self { document, open: Vec::new(), namespaces: HashMap::new() }
+        Ok(Self { document, open: Vec::new(), namespaces: HashMap::new() })
     }
 
     pub(crate) fn take(&mut self, event: PullEvent<'a>) -> Result<(), Error> {
@@ -68,8 +73,8 @@ impl<'a> Builder<'a> {
         declarations: Vec<Declaration<'a>>,
         byte_start: usize,
     ) -> Result<(), Error> {
-        if declarations.len() > MAX_DECLARATIONS {
-            return Err(Error::Malformed("too many namespace declarations on one element".into()));
+        if attributes.len() > MAX_ATTRIBUTES || declarations.len() > MAX_ATTRIBUTES {
+            return Err(too_many());
         }
         // Namespaces in XML 1.0 forbids it, the tokenizer lets it pass, and canonicalisation would not show it.
         if declarations.iter().any(|(prefix, namespace)| !prefix.is_empty() && namespace.is_empty()) {
@@ -132,6 +137,36 @@ impl<'a> Builder<'a> {
         self.document.namespaces.push(namespace.clone());
         Ok(new)
     }
+}
+
+/// The number of `<`. A tag ends before the next one: `<` is not allowed in an attribute's value.
+fn check_tags(text: &[u8]) -> Result<usize, Error> {
+    let (mut tags, mut begin) = (0, text.len());
+    for next in memchr::memchr_iter(b'<', text).chain([text.len()]) {
+        if next.saturating_sub(begin) > SHORT_TAG && attributes(&text[begin..next]) > 2 * MAX_ATTRIBUTES {
+            return Err(too_many());
+        }
+        (tags, begin) = (tags + 1, next);
+    }
+    Ok(tags - 1)
+}
+
+/// Quoted values up to the end of the tag.
+fn attributes(tag: &[u8]) -> usize {
+    let (mut values, mut quote) = (0, None);
+    for &byte in tag {
+        match (quote, byte) {
+            (None, b'>') => break,
+            (None, b'"' | b'\'') => (values, quote) = (values + 1, Some(byte)),
+            (Some(open), _) if open == byte => quote = None,
+            _ => {}
+        }
+    }
+    values
+}
+
+fn too_many() -> Error {
+    Error::Malformed("too many attributes or namespace declarations on one element".into())
 }
 
 fn instruction(instruction: &ProcessingInstruction<'_>) -> String {

@@ -68,7 +68,11 @@ impl<'d> Canonicalization<'d> {
             }
             _ => return Err(Error::NotAllowed("a parameter of a canonicalisation".into())),
         };
-        Ok(Self { c14n, inclusive_prefixes: prefixes.split_ascii_whitespace().collect() })
+        let inclusive_prefixes: Vec<_> = prefixes.split_ascii_whitespace().take(MAX_PREFIXES + 1).collect();
+        if inclusive_prefixes.len() > MAX_PREFIXES {
+            return Err(Error::NotAllowed("the length of a list of prefixes".into()));
+        }
+        Ok(Self { c14n, inclusive_prefixes })
     }
 
     pub(crate) fn is_exclusive(&self) -> bool {
@@ -104,6 +108,9 @@ impl<'d> Canonicalization<'d> {
         sink.context.finish()
     }
 }
+
+/// Prefixes in a list at most: each element that is canonicalised is held against all of them.
+const MAX_PREFIXES: usize = 64;
 
 const BUFFER: usize = 4096;
 

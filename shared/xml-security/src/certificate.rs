@@ -7,7 +7,7 @@ mod summary;
 use time::OffsetDateTime;
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
-use x509_cert::der::{self, Decode, Reader, SliceReader, oid::AssociatedOid};
+use x509_cert::der::{self, Decode, ErrorKind, Header, Reader, SliceReader, oid::AssociatedOid};
 use x509_cert::ext::pkix::{BasicConstraints, CertificatePolicies, ExtendedKeyUsage, KeyUsage};
 
 pub use self::cache::ChainCache;
@@ -17,6 +17,9 @@ use crate::encoding::decode_base64;
 use crate::policy::Hash;
 use crate::public_key::PublicKey;
 use crate::{Distrust, Error, Policy};
+
+/// Structures in each other at most: a certificate has some ten.
+const MAX_DEPTH: usize = 32;
 
 /// Pinned roots. A root is trusted by its key: its own signature is not checked (some banks' roots are SHA-1), but its
 /// dates and what it says about itself are.
@@ -58,6 +61,7 @@ struct Parsed<'a> {
 
 impl<'a> Parsed<'a> {
     fn read(der: &'a [u8]) -> Result<Self, Error> {
+        check_lengths(der, MAX_DEPTH).map_err(|_| unreadable())?;
         let certificate = Certificate::from_der(der).map_err(|_| unreadable())?;
         let signed = signed_bytes(der).map_err(|_| unreadable())?;
         Ok(Self { der, certificate, signed })
@@ -99,9 +103,11 @@ impl<'a> Parsed<'a> {
 
     /// The extension of this type; an extension that is there twice is an error.
     fn extension<'e, T: AssociatedOid + Decode<'e>>(&'e self) -> Result<Option<T>, Error> {
-        self.certificate
-            .tbs_certificate
-            .get::<T>()
+        let tbs = &self.certificate.tbs_certificate;
+        let mut of_type = tbs.extensions.iter().flatten().filter(|extension| extension.extn_id == T::OID);
+        of_type
+            .try_for_each(|extension| check_lengths(extension.extn_value.as_bytes(), MAX_DEPTH))
+            .and_then(|()| tbs.get::<T>())
             .map(|found| found.map(|(_, extension)| extension))
             .map_err(|_| untrusted("an extension is not readable"))
     }
@@ -120,6 +126,26 @@ impl<'a> Parsed<'a> {
         let signature = self.certificate.signature.as_bytes().ok_or_else(unreadable)?;
         issuer.verify(hash, policy, self.signed, signature)
     }
+}
+
+/// Whether bytes can be given to a decoder of DER: each length in them fits into what is around it. The decoder makes room
+/// for up to 256 MiB, if some length says so, before it looks whether there are so many bytes.
+#[must_use]
+pub fn lengths_fit(der: &[u8]) -> bool {
+    check_lengths(der, MAX_DEPTH).is_ok()
+}
+
+/// Whether each length in a DER structure fits into what is around it.
+fn check_lengths(der: &[u8], depth: usize) -> der::Result<()> {
+    let mut reader = SliceReader::new(der)?;
+    while !reader.is_finished() {
+        let header = Header::decode(&mut reader)?;
+        let value = reader.read_slice(header.length)?;
+        if header.tag.is_constructed() && !value.is_empty() {
+            check_lengths(value, depth.checked_sub(1).ok_or(ErrorKind::Failed)?)?;
+        }
+    }
+    Ok(())
 }
 
 /// The bytes of `TBSCertificate` as they are: encoding it anew might change them.

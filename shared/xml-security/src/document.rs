@@ -82,7 +82,7 @@ impl<'a> Document<'a> {
         let text = std::str::from_utf8(text).map_err(|_| Error::Malformed("not UTF-8".into()))?;
         let mut events =
             PullParser::new(text).with_max_depth(MAX_DEPTH).with_forbid_dtd(true).with_forbid_entities(true);
-        let mut builder = Builder::new(text);
+        let mut builder = Builder::new(text)?;
         while let Some(event) = events.next_event().map_err(|error| Error::Malformed(error.to_string()))? {
             builder.take(event)?;
         }

@@ -51,6 +51,24 @@ fn a_canonicalisation_that_is_another_transform_is_refused() {
     }
 }
 
+/// Each element is held against each prefix of the list: a long one over a large message would take long.
+#[test]
+fn a_long_list_of_prefixes_is_refused() {
+    for (prefixes, accepted) in [(64, true), (65, false), (100_000, false)] {
+        for place in PLACES {
+            let list: Vec<String> = (0..prefixes).map(|number| format!("p{number}")).collect();
+            let exclusive = "http://www.w3.org/2001/10/xml-exc-c14n#";
+            let list = format!("<InclusiveNamespaces xmlns=\"{exclusive}\" PrefixList=\"{}\"/>", list.join(" "));
+            let c14n = format!("<CanonicalizationMethod Algorithm=\"{exclusive}\">{list}</CanonicalizationMethod>");
+            let parts = Parts { c14n, ..place.parts() };
+            let Some(signed) = xmlsec::sign(&place.template(&parts), &Pki::shared().private_key) else { return };
+            let expected =
+                if accepted { Ok(()) } else { Err(Error::NotAllowed("the length of a list of prefixes".into())) };
+            assert_eq!(place.judge(&signed), expected);
+        }
+    }
+}
+
 #[test]
 fn other_signature_methods_are_refused() {
     let more = "http://www.w3.org/2001/04/xmldsig-more#";

@@ -20,10 +20,14 @@ pub fn answer(files: usize) -> String {
     )
 }
 
-/// An `ApplicationRequest` that uploads this many bytes.
-pub fn upload(bytes: usize) -> String {
-    let content: Vec<u8> = (0..bytes).map(|at| b"<Dbtr>Yritys Oy</Dbtr>\n"[at % 23]).collect();
-    let content = STANDARD.encode(content);
+/// A file of so many bytes.
+pub fn file(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|at| b"<Dbtr>Yritys Oy</Dbtr>\n"[at % 23]).collect()
+}
+
+/// An `ApplicationRequest` that uploads this file.
+pub fn upload(file: &[u8]) -> String {
+    let content = STANDARD.encode(file);
     format!(
         r#"<?xml version="1.0" encoding="UTF-8"?><ApplicationRequest xmlns="http://bxd.fi/xmldata/"><CustomerId>162355330</CustomerId><Command>UploadFile</Command><Timestamp>2027-01-15T10:00:00Z</Timestamp><Environment>PRODUCTION</Environment><SoftwareId>Avain</SoftwareId><FileType>NDCORPAYS</FileType><Content>{content}</Content></ApplicationRequest>"#
     )
