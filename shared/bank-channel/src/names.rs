@@ -1,5 +1,6 @@
 //! Attributes of a certificate's subject.
 
+use avain_xml_security::certificate::lengths_fit;
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Tag, Tagged};
@@ -28,6 +29,9 @@ pub(crate) fn common_name_and_organisation(certificate: &[u8]) -> Option<(String
 
 /// The only value of an attribute of the subject's name, where it is text in ASCII or UTF-8.
 fn only(certificate: &[u8], attribute: ObjectIdentifier) -> Option<String> {
+    if !lengths_fit(certificate) {
+        return None;
+    }
     let certificate = Certificate::from_der(certificate).ok()?;
     let sets = &certificate.tbs_certificate.subject.0;
     let mut values = sets.iter().flat_map(|set| set.0.iter()).filter(|it| it.oid == attribute).map(|it| &it.value);

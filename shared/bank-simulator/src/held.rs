@@ -1,5 +1,6 @@
 //! A customer's certificates, as the bank keeps them.
 
+use avain_xml_security::certificate::lengths_fit;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
@@ -38,7 +39,7 @@ pub(crate) enum State {
 impl Held {
     /// From DER; what it is for is what it says. None if it is not a certificate.
     pub(crate) fn new(certificate: &[u8]) -> Option<Self> {
-        let parsed = X509::from_der(certificate).ok()?.tbs_certificate;
+        let parsed = readable(certificate)?.tbs_certificate;
         let usage = parsed.get::<KeyUsage>().ok()?.map(|(_, usage)| usage);
         let signs = usage.is_none_or(|usage| usage.digital_signature() || usage.non_repudiation());
         Some(Self {
@@ -76,9 +77,14 @@ impl Held {
     }
 }
 
+/// A certificate that somebody sent.
+fn readable(certificate: &[u8]) -> Option<X509> {
+    lengths_fit(certificate).then(|| X509::from_der(certificate).ok()).flatten()
+}
+
 /// The attribute of this type in a certificate's subject, where there is exactly one that is text.
 pub(crate) fn subject_attribute(certificate: &[u8], wanted: &str) -> Option<String> {
-    let parsed = X509::from_der(certificate).ok()?;
+    let parsed = readable(certificate)?;
     let wanted = wanted.parse().ok()?;
     crate::signing_request::attribute(&parsed.tbs_certificate.subject, wanted)
 }

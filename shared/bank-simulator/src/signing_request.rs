@@ -1,5 +1,6 @@
 //! Reading a PKCS#10 certificate request (brief 3 to 6, 11).
 
+use avain_xml_security::certificate::lengths_fit;
 use aws_lc_rs::signature::{
     RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey,
 };
@@ -39,6 +40,9 @@ pub(crate) enum Unfit {
 /// Reads a request: RSA of at least 2,048 bits, signed by its own key with SHA-256 (or SHA-1 where a bank has taken that),
 /// for a subject that names the user id where the family has it (brief 3 to 6).
 pub(crate) fn read(der: &[u8], user_id: &str, family: Family) -> Result<SigningRequest, Unfit> {
+    if !lengths_fit(der) {
+        return Err(Unfit::Unusable);
+    }
     let request = CertReq::from_der(der).map_err(|_| Unfit::Unusable)?;
     let key = &request.info.public_key;
     let public_key = key.subject_public_key.as_bytes().unwrap_or_default().to_vec();
