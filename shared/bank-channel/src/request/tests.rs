@@ -35,7 +35,7 @@ fn a_list_request_before_signing() {
         document,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ApplicationRequest xmlns=\"http://bxd.fi/xmldata/\">\
          <CustomerId>11111111</CustomerId><Command>DownloadFileList</Command>\
-         <Timestamp>2027-01-15T10:00:00Z</Timestamp><StartDate>2027-01-01</StartDate><EndDate>2027-01-15</EndDate>\
+         <Timestamp>2027-01-15T10:00:00.9Z</Timestamp><StartDate>2027-01-01</StartDate><EndDate>2027-01-15</EndDate>\
          <Status>DOWNLOADED</Status>\
          <Environment>PRODUCTION</Environment><TargetId>11111111A1</TargetId><SoftwareId>Avain 0.1.0</SoftwareId>\
          <FileType>&lt;TITO &amp; co&gt;</FileType></ApplicationRequest>"
