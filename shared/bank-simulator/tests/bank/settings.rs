@@ -160,7 +160,7 @@ async fn state_is_kept_in_the_folder_of_the_setting() {
 #[tokio::test]
 async fn a_bank_added_by_configuration_alone_serves_a_customer() {
     let own = tempfile::tempdir().unwrap();
-    let text = "bank = \"seb\"\n[[customers]]\nuser_id = \"77\"\nname = \"Kauppa Oy\"\ntransfer_key = \"salaisuus\"\n";
+    let text = "bank = \"SEB\"\n[[customers]]\nuser_id = \"77\"\nname = \"Kauppa Oy\"\ntransfer_key = \"salaisuus\"\n";
     let config = Config::from_file(None, &written(own.path(), text), clock()).unwrap();
     let world = World::with(|own| *own = config).await;
     let customer = enrol(&world, BankKey::Seb, "77", "salaisuus").await;
