@@ -31,7 +31,7 @@ async fn what_an_enrolment_is_refused_for_changes_nothing() {
         body
     };
 
-    for bank in ["nosuchbank", "osuuspankki", "Simulator", "shared"] {
+    for bank in ["nosuchbank", "spankki", "Simulator", "shared"] {
         firm.enrol_at(bank, &firm.enrolment()).await.is(400, "01", "Invalid parameter bank");
     }
     firm.enrol_at("nordea", &firm.enrolment()).await.is(403, "01", "No service agreement");

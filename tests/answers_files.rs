@@ -46,7 +46,7 @@ async fn who_may_not_is_told_before_anything_is_done() {
     admin(Method::GET, "/v2/files/simulator").await.is(404, "01", "No certificate(s) for this bank,");
     for (bank, status, text) in [
         ("nosuchbank", 400, "Invalid parameter bank"),
-        ("osuuspankki", 400, "Invalid parameter bank"),
+        ("spankki", 400, "Invalid parameter bank"),
         ("nordea", 403, "No service agreement"),
     ] {
         for (method, path) in &calls {
@@ -337,7 +337,7 @@ async fn deleting_is_refused() {
     let (before, asked) = (firm.records().await, firm.simulator().requests(BankKey::Simulator));
     delete(&file).await.is(400, "01", "Not offered by this bank");
     delete(&file.replace("simulator", "nordea")).await.is(403, "01", "No service agreement");
-    delete(&file.replace("simulator", "osuuspankki")).await.is(400, "01", "Invalid parameter bank");
+    delete(&file.replace("simulator", "spankki")).await.is(400, "01", "Invalid parameter bank");
     delete("/v2/files/simulator/ALL/x").await.is(400, "01", "Invalid parameter(s): FileType");
     let long = format!("/v2/files/simulator/camt.053.001.02/{}", "x".repeat(33));
     delete(&long).await.is(400, "01", "Invalid parameter(s): FileReference");

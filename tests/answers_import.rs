@@ -4,12 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use avain::story::credentials;
-use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::banks::{Contract, HttpBanks, Trust, profile};
 use avain_adapters_local::random::SystemRandom;
-use avain_bank_channel::profile::Profile;
-use avain_bank_channel::profile::nordea::SIMULATOR;
 use avain_domain::records::{Agreement, Key, ModeRecord, Record, Stored, Write};
-use avain_xml_security::certificate::Roots;
 use http::Method;
 use serde_json::{Value, json};
 
@@ -157,7 +154,7 @@ async fn what_an_import_is_refused_for_changes_nothing() {
     import(&firm, &both).await.is(400, "01", "Invalid parameter(s): EncCertificate (for danskebank only)");
 
     let at = async |path: &str| firm.as_admin(Method::PUT, path, &good).await;
-    for bank in ["nosuchbank", "danskebank", "osuuspankki", "Simulator"] {
+    for bank in ["nosuchbank", "alandsbanken", "spankki", "Simulator"] {
         at(&format!("/v2/certs/{bank}")).await.is(400, "01", "Invalid parameter bank");
     }
     at("/v2/certs/nordea").await.is(403, "01", "No service agreement");
@@ -218,13 +215,12 @@ async fn parallel_imports_leave_one_certificate() {
 async fn danskebank_has_a_second_pair() {
     let Some(gpg) = Gpg::new() else { return };
     let (Some(signing), Some(encryption)) = (pair(&["rsa:2048"], 30), pair(&["rsa:3072"], 60)) else { return };
-    let danske: &'static Profile = Box::leak(Box::new(Profile { bank: "danskebank", ..SIMULATOR }));
     let service = Service::start_rewired(
         |_| {},
         |machine, clock| {
             // The first certificate is its own authority, and known; the second is its own, and not.
-            let roots = Roots::from_pem(&signing.certificate).unwrap();
-            let contracts = vec![Contract::simulated(danske, &machine.banks.base, roots)];
+            let trust = Trust::from_pem(&signing.certificate).unwrap();
+            let contracts = vec![Contract::simulated(profile("danskebank").unwrap(), &machine.banks.base, trust)];
             let banks = HttpBanks::new(contracts, clock, Arc::new(SystemRandom), Duration::from_secs(10));
             avain::machine::Machine { deps: machine.deps.with_banks(Arc::new(banks)), ..machine }
         },
@@ -236,6 +232,8 @@ async fn danskebank_has_a_second_pair() {
     service.agree(&organisation, Agreement::Active).await;
     let path = "/v2/certs/danskebank";
     let mut body = body(&firm, &signing);
+    firm.as_admin(Method::PUT, path, &body).await.is(400, "01", "Invalid parameter(s): WsUserId");
+    body["WsUserId"] = "360817".into();
     firm.as_admin(Method::PUT, path, &body).await.is(400, "01", "Missing parameter(s)");
     body["EncCertificate"] = encryption.certificate.clone().into();
     body["EncPrivateKey"] = encryption.certificate.clone().into();

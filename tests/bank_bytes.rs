@@ -4,27 +4,31 @@
 use avain::client::{Http, Transport};
 use avain_bank_channel::answer::{self, FileDescriptor};
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::profile::nordea::SIMULATOR;
-use avain_bank_channel::{Channel, Environment, Error, FileList, Judge, Request, Service as Address, Stamp, Status};
+use avain_bank_channel::{
+    Channel, Environment, Error, FileList, Judge, Request, Service as Address, Stamp, Status, Trust, profile,
+};
 use avain_bank_simulator::BankKey;
 use avain_domain::ports::Clock;
 use avain_xml_security::SigningKey;
-use avain_xml_security::certificate::Roots;
 use bytes::Bytes;
 use time::{Duration, OffsetDateTime};
 
 use crate::support::Service;
 use crate::support::firm::CODE;
 
-const CHANNEL: Channel<'static> =
-    Channel { profile: &SIMULATOR, user_id: "bytes", environment: Environment::Test, software: "Avain tests" };
+fn channel() -> Channel<'static> {
+    let profile = profile("simulator").unwrap();
+    let environment = Environment::Test;
+    Channel { profile, user_id: "bytes", environment, software: "Avain tests", bank_certificate: None }
+}
+
 const PLACES: usize = 200;
 
 /// A customer of the simulated bank, by the client's own messages.
 struct Customer {
     service: Service,
     http: Http,
-    roots: Roots,
+    trust: Trust,
     key: SigningKey,
 }
 
@@ -33,16 +37,16 @@ impl Customer {
         let service = Service::start().await;
         let banks = &service.server.machine.banks;
         let http = Http::new(banks.base.clone());
-        let roots = Roots::from_pem(&banks.simulator.root_pem(BankKey::Simulator).unwrap()).unwrap();
+        let trust = Trust::from_pem(&banks.simulator.root_pem(BankKey::Simulator).unwrap()).unwrap();
         let private_key = PrivateKey::generate().unwrap();
-        let wanted = CertificateRequest::new(&CHANNEL, &private_key, "Bytes Oy").unwrap();
+        let wanted = CertificateRequest::new(&channel(), &private_key, "Bytes Oy").unwrap();
         let stamp = Stamp { request_id: "enrol", at: service.clock.now() };
-        let request = CHANNEL.certificate(&stamp, CODE, &wanted).unwrap();
+        let request = channel().certificate(&stamp, CODE, &wanted).unwrap();
         let answer = post(&http, request.service, request.body).await;
-        let judge = Judge::live(&roots, service.clock.now(), Duration::ZERO);
+        let judge = Judge::live(&trust, service.clock.now(), Duration::ZERO);
         let certificate = answer::certificate(&answer, &request.expected, &judge, wanted.public_key()).unwrap();
         let key = SigningKey::new(private_key.pkcs8(), &certificate).unwrap();
-        Self { service, http, roots, key }
+        Self { service, http, trust, key }
     }
 
     fn now(&self) -> OffsetDateTime {
@@ -53,7 +57,7 @@ impl Customer {
     fn request(&self) -> Request {
         let list = FileList { status: Status::All, target_id: Some("bytesA1"), file_type: None, from: None, to: None };
         let stamp = Stamp { request_id: "list", at: self.now() };
-        CHANNEL.file_list(&stamp, &self.key, &list).unwrap()
+        channel().file_list(&stamp, &self.key, &list).unwrap()
     }
 
     async fn post(&self, body: Vec<u8>) -> Bytes {
@@ -61,7 +65,7 @@ impl Customer {
     }
 
     fn read(&self, request: &Request, answer: &[u8]) -> Result<Vec<FileDescriptor>, Error> {
-        answer::file_list(answer, &request.expected, &Judge::live(&self.roots, self.now(), Duration::ZERO))
+        answer::file_list(answer, &request.expected, &Judge::live(&self.trust, self.now(), Duration::ZERO))
     }
 }
 

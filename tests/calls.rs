@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use avain::client::{self, Call, ClientError, Credentials, Transport};
 use avain::machine::Banks;
 use avain::story::{Codes, Company, Signer, Story, credentials, payment, text, totp};
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
@@ -23,12 +24,15 @@ use avain_api::operations::{
 };
 use avain_api::route::{Route, find};
 use avain_api::{Deps, Operation};
+use avain_bank_simulator::BankKey;
+use avain_domain::Context;
 use avain_domain::names::{Bank, Email};
+use avain_domain::organisations::set_agreement;
 use avain_domain::ports::{
     BankChannel, BankError, BankUser, Blobs, CertificateSummary, Clock, CommitError, DataKey, Enrolment, Expiring,
-    FileDescriptor, FileStatus, KeyContext, Random, Store, Unavailable, UnreadableFile, Vault,
+    FileDescriptor, FileStatus, Issued, KeyContext, Random, RenewalRequest, Store, Unavailable, UnreadableFile, Vault,
 };
-use avain_domain::records::{Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
+use avain_domain::records::{Agreement, Key, Record, Shelf, SignatureRule, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
 use avain_domain::service_keys::ServiceKeys;
@@ -61,7 +65,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let service_keys = ServiceKeys::open(&*store, &sealer, &*random).await.unwrap();
     let password_key = service_keys.password_key_pem();
     let channel: Arc<dyn BankChannel> =
-        Arc::new(directory.simulated_banks(&banks.base, Duration::from_secs(10)).unwrap());
+        Arc::new(directory.banks_of_machine(&Folder::default(), &banks.base, Duration::from_secs(10)));
     let deps = Deps::new(clock, random)
         .with_store(store)
         .with_tokens(Arc::new(pool.tokens()))
@@ -93,6 +97,7 @@ async fn calls_per_operation_are_the_golden_ones() {
     let owner = client_of("count@example.com");
     play_organisation(&owner, &client_of("other@example.com"), &client_of("third@example.com"), &inside, &admin).await;
 
+    play_deletion(&client_of("fourth@example.com"), &inside, &banks).await;
     play_authenticator(&client_of("count@example.com"), &codes, &inside, &SystemClock).await;
 
     let mut table = String::from("operation R W O K I B\n");
@@ -133,6 +138,33 @@ async fn play(story: &Story<'_>, inside: &Inside) -> Credentials {
     inside.named("ListAuditEvents", client::call(inside, trail)).await;
     inside.named("GetOpenApi", story.document()).await;
     admin
+}
+
+/// What it takes to have a bank delete a payment that waits there.
+async fn play_deletion(story: &Story<'_>, inside: &Inside, banks: &Banks) {
+    let bank = "osuuspankki";
+    banks.root(BankKey::Osuuspankki).unwrap();
+    let admin = story.open("admin", "0").await.unwrap();
+    let records = inside.deps.store().unwrap();
+    let found = records.account(&Email::parse(&story.company.email).unwrap()).await.unwrap();
+    let organisation = found.into_iter().find_map(|stored| match stored.record {
+        Record::Account(account) => Some(account.organisation),
+        _ => None,
+    });
+    let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "operator" };
+    set_agreement(context, records, &organisation.unwrap(), Agreement::Active).await.unwrap();
+    let signer = Signer::generate("Payments <payments@example.com>").unwrap();
+    story.upload_key(&admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    story.enrol(&admin, bank, "1000000000", "2251401483958635").await.unwrap();
+    let data = story.open("data", &admin.api_key).await.unwrap();
+    let file = payment("WAITS", &story.company.name, time::OffsetDateTime::UNIX_EPOCH);
+    story
+        .upload(&data, bank, "pain.001.001.09", file.as_bytes(), &signer.sign(file.as_bytes()).unwrap())
+        .await
+        .unwrap();
+    let listed = story.files(&data, bank, "ALL").await.unwrap();
+    let waiting = listed.iter().find(|it| it.status == "WFP").unwrap();
+    inside.named("DeleteFile", story.delete(&data, bank, waiting)).await;
 }
 
 /// What an authenticator and a forgotten password take.
@@ -421,8 +453,17 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError> {
         self.inner.generate_key(bank)
     }
-    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError> {
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError> {
         self.count(B).enrol(enrolment).await
+    }
+    fn renews(&self, bank: Bank) -> bool {
+        self.inner.renews(bank)
+    }
+    async fn renew(&self, renewal: RenewalRequest<'_>) -> Result<Issued, BankError> {
+        self.count(B).renew(renewal).await
+    }
+    fn has_folders(&self, bank: Bank) -> bool {
+        self.inner.has_folders(bank)
     }
     async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError> {
         self.count(B).target_ids(user).await
@@ -451,6 +492,12 @@ impl BankChannel for Counted<Arc<dyn BankChannel>> {
         bytes: &[u8],
     ) -> Result<(), BankError> {
         self.count(B).upload(user, file_type, file_name, bytes).await
+    }
+    fn deletes(&self, bank: Bank) -> bool {
+        self.inner.deletes(bank)
+    }
+    async fn delete(&self, user: BankUser<'_>, file_type: &str, reference: &str) -> Result<(), BankError> {
+        self.count(B).delete(user, file_type, reference).await
     }
     fn accounts_in(&self, file_type: &str, bytes: &[u8]) -> Result<Vec<String>, UnreadableFile> {
         self.inner.accounts_in(file_type, bytes)

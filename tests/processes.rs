@@ -1,5 +1,6 @@
 //! The `avain` command as a process: what it says, how it ends, what is left when it is killed, what it takes.
 
+mod banks;
 mod killed;
 mod operated;
 mod rewrapped;
@@ -19,7 +20,7 @@ use http::Request;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::served::{Served, avain, signal_to};
+use self::served::{Served, avain, of_a_release, signal_to};
 use self::trace::Trace;
 
 const BANK: &str = "simulator";
@@ -165,8 +166,14 @@ async fn state_survives_a_restart_in_little_memory() {
     let codes = DevOutbox(&http);
     let story = client(&http, &codes, &served, "aino@example.com");
     let played = play(&story).await;
-    let after_story = peak_kib(served.id());
-    assert!(after_story < 64 * 1024, "VmHWM is {after_story} KiB after the story");
+    let after_story = status_kib(served.id(), "VmHWM");
+    // Of the program's own file an unoptimised build maps far more than what is shipped: of that one the whole is held to.
+    let mapped = if of_a_release() { 0 } else { status_kib(served.id(), "RssFile") };
+    let most = if of_a_release() { 64 } else { 40 };
+    assert!(
+        after_story - mapped < most * 1024,
+        "VmHWM is {after_story} KiB after the story, {mapped} of them of files"
+    );
     private(&data);
     let password_key = served.password_key.clone();
     assert!(served.end("TERM").0.success());
@@ -194,13 +201,13 @@ async fn state_survives_a_restart_in_little_memory() {
     for company in &companies {
         company.register("admin", "0").await.unwrap();
     }
-    let before = peak_kib(served.id());
+    let before = status_kib(served.id(), "VmHWM");
     let logins = companies.iter().map(|company| company.password("admin"));
     for answer in join_all(logins).await {
         let told = "User authentication failed. Verify phone number with received SMS.";
         assert_eq!(answer.unwrap()["ResponseText"], told);
     }
-    let after_logins = peak_kib(served.id());
+    let after_logins = status_kib(served.id(), "VmHWM");
     figure(&format!(
         "VmHWM: {after_story} KiB after the story, {before} KiB before and {after_logins} KiB after 20 parallel logins"
     ));
@@ -308,10 +315,10 @@ async fn join_all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
     done.into_iter().flatten().collect()
 }
 
-/// The most memory that a process has had resident, in KiB.
-fn peak_kib(id: u32) -> u64 {
+/// What the kernel says of a process's memory, in KiB: `VmHWM` is the most that it has had resident.
+fn status_kib(id: u32, name: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use avain_adapters_aws::banks::{Folder, HttpBanks};
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::{self, DataDirectory};
 use avain_adapters_local::gateway::NoGateway;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub password_cost: PasswordCost,
     /// How long a bank is waited for.
     pub bank_wait: Duration,
+    /// The operator's own banks and roots.
+    pub banks: Folder,
     /// What holds for the whole deployment.
     pub rules: avain_domain::Settings,
 }
@@ -92,6 +95,7 @@ impl Settings {
             observer: None,
             password_cost: PasswordCost::default(),
             bank_wait: BANK_WAIT,
+            banks: Folder::default(),
             rules: avain_domain::Settings::default(),
         }
     }
@@ -103,6 +107,7 @@ pub struct Banks {
     pub simulator: Simulator,
     /// `http://127.0.0.1:PORT`.
     pub base: String,
+    data: PathBuf,
     task: JoinHandle<()>,
 }
 
@@ -118,13 +123,10 @@ impl Banks {
         let mut config = Config::in_folder(data.join("simulator"), Arc::new(move || clock.now()));
         config.environment = Environment::Test;
         let simulator = Simulator::open(&config)?;
-        for bank in BankKey::ALL {
-            let path = directory::bank_root(data, bank.as_str());
-            let folder = path.parent().unwrap_or(data);
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(StartError::io(folder.display().to_string()))?;
-            write_private(&path, &simulator.root_pem(bank)?)?;
-        }
+        let folder = directory::bank_root(data, "");
+        let folder = folder.parent().unwrap_or(data);
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(StartError::io(folder.display().to_string()))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(StartError::io("the banks' port"))?;
         let address = listener.local_addr().map_err(StartError::io("the banks' port"))?;
         let serving = simulator.clone();
@@ -133,8 +135,31 @@ impl Banks {
                 tracing::error!(%error, "the simulated banks ended");
             }
         });
-        Ok(Self { simulator, base: format!("http://{address}"), task })
+        let banks = Self { simulator, base: format!("http://{address}"), data: data.to_owned(), task };
+        // The others make their keys when they are first asked.
+        for bank in [BankKey::Simulator, BankKey::Nordea] {
+            banks.root(bank)?;
+        }
+        Ok(banks)
     }
+
+    /// The root of a bank's answers, PEM; puts it where functions on the same directory find it.
+    pub fn root(&self, bank: BankKey) -> Result<String, StartError> {
+        root(&self.simulator, &self.data, bank)
+    }
+
+    /// What speaks to these banks, and to the operator's own.
+    fn channel(&self, directory: &DataDirectory, folder: &Folder, wait: Duration) -> HttpBanks {
+        let (simulator, data) = (self.simulator.clone(), self.data.clone());
+        let root = move |bank: &str| root(&simulator, &data, BankKey::parse(bank)?).ok();
+        directory.simulated_banks(folder, &self.base, root, wait)
+    }
+}
+
+fn root(simulator: &Simulator, data: &Path, bank: BankKey) -> Result<String, StartError> {
+    let pem = simulator.root_pem(bank)?;
+    write_private(&directory::bank_root(data, bank.as_str()), &pem)?;
+    Ok(pem)
 }
 
 /// Writes a file that no other user can read, whatever the mode of its folder or of a file that it replaces.
@@ -168,7 +193,7 @@ pub struct Machine {
 impl Machine {
     /// Opens the data directory, starts the simulated banks, and wires every port.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
-        let Settings { data, clock, random, dev, observer, password_cost, bank_wait, rules } = settings;
+        let Settings { data, clock, random, dev, observer, password_cost, bank_wait, banks: folder, rules } = settings;
         let directory = DataDirectory::open(&data, Arc::clone(&clock), Arc::clone(&random))?;
         let banks = Banks::start(&data, Arc::clone(&clock)).await?;
 
@@ -195,7 +220,7 @@ impl Machine {
             .with_service_keys(Arc::new(service_keys))
             .with_sealer(sealer)
             .with_blobs(directory.blobs()?)
-            .with_banks(Arc::new(directory.simulated_banks(&banks.base, bank_wait)?))
+            .with_banks(Arc::new(banks.channel(&directory, &folder, bank_wait)))
             .with_gateway(Arc::new(NoGateway))
             .with_notifier(Arc::new(notifier));
         Ok(Self { deps, pool, outbox, banks, password_key, audit_key, dev })

@@ -67,6 +67,10 @@ pub enum StartError {
         "AVAIN_EMAIL_BEFORE_MFA must not be true here: Cognito verifies an e-mail address only after the second factor; `avain serve --email-before-mfa` can"
     )]
     EmailBeforeMfa,
+    /// The operator's: a bank profile or a root of his own.
+    #[cfg(any(feature = "aws", feature = "local"))]
+    #[error("the folder of AVAIN_BANKS cannot be used: {0}")]
+    Banks(String),
     /// A service that is asked at the start.
     #[cfg(all(feature = "aws", not(feature = "local")))]
     #[error(transparent)]

@@ -25,6 +25,15 @@ pub(crate) use avain_adapters_aws::stack::answer as answer_stack;
 #[cfg(not(any(feature = "aws", feature = "local")))]
 pub(crate) use missing::answer_stack;
 
+/// The operator's own banks and roots, where `AVAIN_BANKS` names their folder.
+#[cfg(any(feature = "aws", feature = "local"))]
+fn own_banks() -> Result<avain_adapters_aws::banks::Folder, StartError> {
+    match std::env::var_os("AVAIN_BANKS").filter(|path| !path.is_empty()) {
+        Some(path) => avain_adapters_aws::banks::Folder::read(path.as_ref()).map_err(StartError::Banks),
+        None => Ok(avain_adapters_aws::banks::Folder::default()),
+    }
+}
+
 /// Opens one port and adds it.
 pub type Port = for<'s> fn(&'s mut Source, Deps) -> Opening<'s>;
 

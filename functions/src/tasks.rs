@@ -1,6 +1,7 @@
 //! The functions that no HTTP call starts: the one table of them, beside the table of operations. Roles, logs, alarms and what
 //! starts them follow from it in the same way.
 
+mod renew;
 mod seal_audit;
 mod service_keys;
 mod watch;
@@ -67,8 +68,17 @@ pub const SEAL_AUDIT: Task = Task {
     run: seal_audit::run,
 };
 
+/// Renews the bank certificates that end soon.
+pub const RENEW: Task = Task {
+    name: "Renew",
+    function: "tasks/renew",
+    starts: Starts::Schedule("rate(1 hour)"),
+    needs: &[Need::Store, Need::Sealer, Need::Banks],
+    run: renew::run,
+};
+
 /// Every task. A function refers to its own row only.
-pub static ALL: [&Task; 3] = [&SERVICE_KEYS, &WATCH, &SEAL_AUDIT];
+pub static ALL: [&Task; 4] = [&SERVICE_KEYS, &WATCH, &SEAL_AUDIT, &RENEW];
 
 impl Task {
     /// Name of the function's binary and of its event: the last part of [`Task::function`].

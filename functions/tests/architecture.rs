@@ -7,7 +7,18 @@ use serde_json::Value;
 
 /// The arrows; `avain` is the command. `avain-test-support` is for tests only.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("avain", &["avain-adapters-aws", "avain-adapters-local", "avain-api", "avain-bank-simulator", "avain-domain"]),
+    (
+        "avain",
+        &[
+            "avain-adapters-aws",
+            "avain-adapters-local",
+            "avain-api",
+            "avain-bank-channel",
+            "avain-bank-simulator",
+            "avain-domain",
+            "avain-xml-security",
+        ],
+    ),
     ("avain-adapters-aws", &["avain-bank-channel", "avain-domain", "avain-xml-security"]),
     ("avain-adapters-local", &["avain-adapters-aws", "avain-bank-channel", "avain-domain", "avain-xml-security"]),
     ("avain-api", &["avain-domain"]),

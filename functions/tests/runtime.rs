@@ -134,8 +134,6 @@ async fn a_function_without_its_data_directory_says_so() {
 async fn a_function_that_calls_banks_says_which_address_it_lacks() {
     let (data, banks) = directory_with_banks().await;
     refuses("list_files", &variables(&data, &banks)[..1], "AVAIN_SIMULATOR is not set").await;
-    let empty = tempfile::tempdir().unwrap();
-    refuses("list_files", &variables(&empty, &banks), "simulator.pem").await;
 }
 
 #[tokio::test]

@@ -235,6 +235,7 @@ async fn keep(data: &Path, certificates: &[(&str, &str, Duration)]) {
             },
             state: CertificateState::Active { certificate: vec![1], expires, target_ids: Vec::new() },
             encryption: None,
+            renewal: None,
             shared_to: Vec::new(),
             started: SystemClock.now(),
         };

@@ -7,9 +7,17 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+/// Names a release build to be tested in place of the one that was built with the tests.
+const RELEASE: &str = "AVAIN_RELEASE_BINARY";
+
 /// The command.
 pub(super) fn avain() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_avain"))
+    Command::new(std::env::var_os(RELEASE).unwrap_or_else(|| env!("CARGO_BIN_EXE_avain").into()))
+}
+
+/// Whether the command is a release build.
+pub(super) fn of_a_release() -> bool {
+    std::env::var_os(RELEASE).is_some()
 }
 
 /// `avain serve` on a free port; killed when dropped.

@@ -24,7 +24,7 @@ use avain::story::{Codes, Company, Story};
 use avain_adapters_local::outbox::{CodeKind, Outbox};
 use avain_adapters_local::pool::PasswordCost;
 use avain_adapters_local::random::SystemRandom;
-use avain_bank_simulator::{Config, Simulator};
+use avain_bank_simulator::{BankKey, Config, Simulator};
 use avain_domain::Context;
 use avain_domain::names::{Email, Mode, OrganisationId};
 use avain_domain::organisations::set_agreement;
@@ -168,7 +168,10 @@ fn give_the_banks_their_keys(data: &Path) {
     let keys = KEYS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let now = test_time();
-        Simulator::open(&Config::in_folder(folder.path().to_owned(), Arc::new(move || now))).unwrap();
+        let banks = Simulator::open(&Config::in_folder(folder.path().to_owned(), Arc::new(move || now))).unwrap();
+        for bank in [BankKey::Simulator, BankKey::Nordea] {
+            banks.root_pem(bank).unwrap();
+        }
         let banks = std::fs::read_dir(folder.path()).unwrap().map(|bank| bank.unwrap().file_name());
         let names = banks.map(|bank| Path::new(&bank).join("authority.json"));
         names.map(|name| (name.clone(), std::fs::read(folder.path().join(name)).unwrap())).collect()

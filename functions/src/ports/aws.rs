@@ -9,6 +9,7 @@
 //! | `AVAIN_BUCKET` | the bucket | files |
 //! | `AVAIN_ADMIN_POOL`, `AVAIN_ADMIN_CLIENT`, `AVAIN_DATA_POOL`, `AVAIN_DATA_CLIENT` | ids of the user pools and their clients | logins and tokens |
 //! | `AVAIN_ENVIRONMENT` | `production` or `test` | banks; setting an authenticator up: in production logins ask for its code directly |
+//! | `AVAIN_BANKS` | a folder with the operator's own bank profiles and roots (docs/bank-profiles.md) | banks |
 //! | `AVAIN_SIMULATOR`, `AVAIN_SIMULATOR_ROOT` | in `test`: base address of the simulated banks, and their roots in PEM | banks |
 //! | `AVAIN_USAGE_PLAN` | name of the usage plan | registration: API keys |
 //! | `AVAIN_NOTICE_SENDER` | address that notices come from; without it none is sent | e-mail to people |
@@ -17,7 +18,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{self, Contract, HttpBanks};
+use avain_adapters_aws::banks::{self, Contracts, Environment, HttpBanks};
 use avain_adapters_aws::cognito::{ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, Pool, Pools};
 use avain_adapters_aws::gateway::ApiGateway;
 use avain_adapters_aws::kms::KmsVault;
@@ -196,14 +197,15 @@ fn settings() -> Result<Settings, StartError> {
     Ok(Settings { email_before_mfa: false, totp_first })
 }
 
-/// Real banks in production; elsewhere simulated ones, if the environment names any.
-fn contracts(environment: &str) -> Result<Vec<Contract>, StartError> {
+/// Real banks in production; in test simulated ones if the environment names any, else those that have an environment for tests.
+fn contracts(environment: &str) -> Result<Contracts, StartError> {
+    let folder = super::own_banks()?;
     match environment {
-        "production" => Ok(banks::production()),
+        "production" => Ok(banks::real(folder, Environment::Production)),
         "test" => {
-            let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(Vec::new()) };
+            let Ok(base) = variable("AVAIN_SIMULATOR") else { return Ok(banks::real(folder, Environment::Test)) };
             let roots = variable("AVAIN_SIMULATOR_ROOT")?;
-            banks::simulated(&base, &roots).ok_or(StartError::Variable("AVAIN_SIMULATOR_ROOT"))
+            banks::simulated(folder, &base, &roots).ok_or(StartError::Variable("AVAIN_SIMULATOR_ROOT"))
         }
         _ => Err(StartError::Variable("AVAIN_ENVIRONMENT")),
     }

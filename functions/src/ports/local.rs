@@ -102,7 +102,8 @@ pub fn blobs(source: &mut Source, deps: Deps) -> Opening<'_> {
 pub fn banks(source: &mut Source, deps: Deps) -> Opening<'_> {
     Box::pin(async {
         let base = std::env::var("AVAIN_SIMULATOR").map_err(|_| StartError::NoSimulator)?;
-        Ok(deps.with_banks(Arc::new(source.directory.simulated_banks(base.trim_end_matches('/'), BANK_WAIT)?)))
+        let (folder, base) = (super::own_banks()?, base.trim_end_matches('/'));
+        Ok(deps.with_banks(Arc::new(source.directory.banks_of_machine(&folder, base, BANK_WAIT))))
     })
 }
 

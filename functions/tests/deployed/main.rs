@@ -57,7 +57,7 @@ async fn the_stack_as_it_is_deployed() {
         async move {
             story(&world).await;
             tell(&format!("the story was played {:.1} s after the start", begin.elapsed().as_secs_f64()));
-            roles::each_action_is_needed(&world).await;
+            Box::pin(roles::each_action_is_needed(&world)).await;
         }
     });
     let outcome = played.await;

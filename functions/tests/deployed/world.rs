@@ -10,9 +10,9 @@ use avain::story::{Company, Story, credentials};
 use avain_adapters_aws::kms::KmsVault;
 use avain_adapters_aws::store::DynamoStore;
 use avain_adapters_local::clock::SystemClock;
-use avain_adapters_local::directory::bank_root;
 use avain_adapters_local::random::SystemRandom;
 use avain_api::operations::INIT_REGISTER;
+use avain_bank_simulator::BankKey;
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -39,8 +39,10 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn start(folder: &Path) -> Option<Self> {
         let banks = Banks::start(folder, Arc::new(SystemClock)).await.unwrap();
-        let roots: String =
-            ["simulator", "nordea"].map(|bank| std::fs::read_to_string(bank_root(folder, bank)).unwrap()).concat();
+        // No more of them: a function's variables may be 4 kB in all.
+        let roots =
+            [BankKey::Simulator, BankKey::Osuuspankki, BankKey::Danskebank].map(|bank| banks.root(bank).unwrap());
+        let roots = roots.concat();
         let stack = Stack::deploy(folder, &banks.base, &roots).await?;
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .region(Region::from_static(REGION))

@@ -48,6 +48,7 @@ impl Row {
                 let upload = newest(world, firm).await;
                 assert_eq!((&upload["State"], signers(&upload)), (&"sent".into(), 2));
             }
+            R::DeleteWaiting => assert!(!firm.waiting(world).await.contains(&case.upload)),
             R::DeleteKey => assert!(is_without_key(world, firm).await),
             R::DeleteAccount => assert!(is_without(world, firm, &case.email).await),
             R::PutPolicy => {
@@ -121,6 +122,11 @@ impl Row {
             R::DeleteAccount => {
                 assert_eq!(world.answer().status, 404);
                 assert!(is_without(world, firm, &case.email).await);
+                "it is gone".to_owned()
+            }
+            R::DeleteWaiting => {
+                assert_eq!(world.answer().code, "24");
+                assert!(!firm.waiting(world).await.contains(&case.upload));
                 "it is gone".to_owned()
             }
             R::UnshareCerts => {

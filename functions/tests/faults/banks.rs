@@ -7,13 +7,15 @@ use tokio::sync::Notify;
 
 use crate::world::Line;
 
-/// Every operation of a bank.
-const OPERATIONS: [Operation; 5] = [
-    Operation::GetCertificate,
-    Operation::GetUserInfo,
-    Operation::DownloadFileList,
-    Operation::DownloadFile,
-    Operation::UploadFile,
+/// What the rows ask of the banks.
+const OPERATIONS: [(BankKey, Operation); 7] = [
+    (BankKey::Simulator, Operation::GetCertificate),
+    (BankKey::Simulator, Operation::GetUserInfo),
+    (BankKey::Simulator, Operation::DownloadFileList),
+    (BankKey::Simulator, Operation::DownloadFile),
+    (BankKey::Simulator, Operation::UploadFile),
+    (BankKey::Osuuspankki, Operation::GetServiceCertificates),
+    (BankKey::Osuuspankki, Operation::DeleteFile),
 ];
 
 /// What goes wrong.
@@ -56,7 +58,7 @@ impl BankFault {
         }
     }
 
-    pub(crate) fn script(self, simulator: &Simulator, operation: Operation) {
+    pub(crate) fn script(self, simulator: &Simulator, (bank, operation): (BankKey, Operation)) {
         let fault = match self {
             Self::Overloaded => Fault::ServerError,
             Self::Busy => Fault::Answer { code: "26".to_owned(), text: "Technical error.".to_owned() },
@@ -65,17 +67,17 @@ impl BankFault {
             Self::Broken => Fault::DropBeforeReading,
             Self::Lost => Fault::DropAfterProcessing,
         };
-        simulator.script_operation(BankKey::Simulator, operation, fault);
+        simulator.script_operation(bank, operation, fault);
     }
 }
 
 /// How often each operation was called.
-pub(crate) fn calls(simulator: &Simulator) -> [u64; 5] {
-    OPERATIONS.map(|operation| simulator.calls(BankKey::Simulator, operation))
+pub(crate) fn calls(simulator: &Simulator) -> [u64; 7] {
+    OPERATIONS.map(|(bank, operation)| simulator.calls(bank, operation))
 }
 
 /// The operations that were called since.
-pub(crate) fn since(simulator: &Simulator, before: &[u64; 5]) -> Vec<Operation> {
+pub(crate) fn since(simulator: &Simulator, before: &[u64; 7]) -> Vec<(BankKey, Operation)> {
     let now = calls(simulator);
     OPERATIONS
         .into_iter()

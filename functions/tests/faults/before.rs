@@ -4,7 +4,7 @@ use avain::story::{Signer, credentials, payment, text, totp};
 use avain_domain::ports::Clock;
 use serde_json::json;
 
-use crate::rows::{BANK, Case, Firm, MINUTE, NEWCOMER, Row};
+use crate::rows::{BANK, Case, ELSEWHERE, Firm, MINUTE, NEWCOMER, Row};
 use crate::steps;
 use crate::world::World;
 
@@ -66,6 +66,10 @@ impl Row {
                 self.call(world, firm, &known).await;
                 assert_eq!(world.answer().status, 200);
                 known
+            }
+            R::DeleteWaiting => {
+                let upload = firm.wait_at_the_bank(world, &format!("WAIT-{n}")).await;
+                Case { upload, ..Case::of(ELSEWHERE) }
             }
             R::UploadKey => {
                 let key = Signer::generate("Another <another@example.com>").unwrap().public_key().unwrap();

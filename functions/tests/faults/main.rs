@@ -22,6 +22,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use avain_api::operations::ALL;
+use avain_bank_simulator::BankKey;
 use avain_domain::names::Mode;
 use serde_json::Value;
 
@@ -88,7 +89,7 @@ struct Cell {
     state: String,
     again: String,
     asked: Vec<Call>,
-    banks: Vec<avain_bank_simulator::Operation>,
+    banks: Vec<(BankKey, avain_bank_simulator::Operation)>,
 }
 
 impl Matrix {
@@ -111,7 +112,7 @@ impl Matrix {
                 if cell.answer.status == 500 {
                     self.problems.push(format!("{name}, bank {operation:?} {fault:?}: {:?}", cell.answer));
                 }
-                self.tell(name, &format!("Bank {operation:?}"), fault.name(), &cell);
+                self.tell(name, &format!("Bank {:?}", operation.1), fault.name(), &cell);
             }
         }
         let keys = self.cell(row, success, Line::Whole, |it| it.publish(false), |it| it.publish(true)).await;

@@ -1,7 +1,7 @@
 //! The rows of the matrix: each operation in the situations in which it calls other things.
 
 use avain::client::{ClientError, Credentials};
-use avain::story::{Exported, Listed, Recipient, Signer};
+use avain::story::{Exported, Listed, Recipient, Signer, payment};
 use avain_api::Operation;
 use avain_api::operations::{
     ADD_SIGNATURES, CONFIG_CERTS, DELETE_ACCOUNT, DELETE_FILE, DELETE_KEY, DOWNLOAD_FILE, ENROLL_CERT, EXPORT_CERT,
@@ -26,11 +26,16 @@ pub(crate) struct Firm {
     file: Listed,
     /// Of a colleague: admin mode only, no certificate.
     pub(crate) newcomer: Credentials,
+    /// Of another company, whose bank deletes files: data mode.
+    pub(crate) elsewhere: Credentials,
+    elsewhere_signer: Signer,
     /// The firm's export key, and its certificate as it was taken out once.
     pub(crate) recipient: Recipient,
     exported: Exported,
 }
 
+pub(crate) const ELSEWHERE: &str = "elsewhere@example.com";
+const DELETING_BANK: &str = "osuuspankki";
 pub(crate) const NEWCOMER: &str = "newcomer@example.com";
 pub(crate) const BANK: &str = "simulator";
 const ENROLMENT_CODE: &str = "Demo-Code-2026-0001";
@@ -49,15 +54,37 @@ impl Firm {
         story.enrol(&admin, BANK, "1000038023", ENROLMENT_CODE).await.unwrap();
         let file = story.files(&data, BANK, "NEW").await.unwrap().swap_remove(0);
         let newcomer = world.story(NEWCOMER).open("admin", &admin.api_key).await.unwrap();
+        let other = world.story(ELSEWHERE);
+        let elsewhere_admin = other.open("admin", "0").await.unwrap();
+        world.agree(ELSEWHERE).await;
+        let elsewhere_signer = Signer::generate("Payments <payments@example.com>").unwrap();
+        other.upload_key(&elsewhere_admin, &elsewhere_signer.public_key().unwrap(), "authorize").await.unwrap();
+        other.enrol(&elsewhere_admin, DELETING_BANK, "1000000000", "2251401483958635").await.unwrap();
+        let elsewhere = other.open("data", &elsewhere_admin.api_key).await.unwrap();
         let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
         story.upload_key(&admin, &recipient.public_key().unwrap(), "export").await.unwrap();
         let exported = story.export(&admin, BANK, &recipient.fingerprint()).await.unwrap();
-        Self { email, admin, data, signer, second, file, newcomer, recipient, exported }
+        Self { email, admin, data, signer, second, file, newcomer, elsewhere, elsewhere_signer, recipient, exported }
     }
 
     /// The policy until the cell's end, when the records are put back.
     pub(crate) async fn set_policy(&self, world: &World, policy: Value) {
         world.story(&self.email).set_policy(&self.admin, &policy).await.unwrap();
+    }
+
+    /// A payment that waits at the bank: its reference.
+    pub(crate) async fn wait_at_the_bank(&self, world: &World, message_id: &str) -> String {
+        let story = world.story(ELSEWHERE);
+        let bytes = payment(message_id, &story.company.name, time::OffsetDateTime::UNIX_EPOCH).into_bytes();
+        let signature = self.elsewhere_signer.sign(&bytes).unwrap();
+        story.upload(&self.elsewhere, DELETING_BANK, PAYMENT, &bytes, &signature).await.unwrap();
+        self.waiting(world).await.pop().unwrap()
+    }
+
+    /// What waits at the bank.
+    pub(crate) async fn waiting(&self, world: &World) -> Vec<String> {
+        let listed = world.story(ELSEWHERE).files(&self.elsewhere, DELETING_BANK, "ALL").await.unwrap();
+        listed.into_iter().filter(|it| it.status == "WFP").map(|it| it.reference).collect()
     }
 
     /// The firm's certificate becomes the colleague's too.
@@ -114,6 +141,7 @@ pub(crate) enum Row {
     DownloadFile,
     DownloadAgain,
     DeleteFile,
+    DeleteWaiting,
     ListKeys,
     ListKeysLimited,
     UploadKey,
@@ -129,7 +157,7 @@ pub(crate) enum Row {
 use Row as R;
 
 /// Every row with its operation and what is special about its situation.
-pub(crate) const ROWS: [(Row, &Operation, &str); 53] = [
+pub(crate) const ROWS: [(Row, &Operation, &str); 54] = [
     (R::InitRegister, &INIT_REGISTER, ""),
     (R::Register, &REGISTER, "new organisation"),
     (R::RegisterAnew, &REGISTER, "over a left-over"),
@@ -173,6 +201,7 @@ pub(crate) const ROWS: [(Row, &Operation, &str); 53] = [
     (R::DownloadFile, &DOWNLOAD_FILE, "first time"),
     (R::DownloadAgain, &DOWNLOAD_FILE, "again"),
     (R::DeleteFile, &DELETE_FILE, "refused"),
+    (R::DeleteWaiting, &DELETE_FILE, ""),
     (R::ListKeys, &LIST_KEYS, ""),
     (R::ListKeysLimited, &LIST_KEYS, "calls limited"),
     (R::UploadKey, &UPLOAD_KEY, ""),
@@ -198,7 +227,7 @@ pub(crate) struct Case {
     pub(crate) secret: String,
     /// Of an authenticator, or of a recovery.
     pub(crate) code: String,
-    /// An upload's id.
+    /// An upload's id; a file's reference at the bank.
     pub(crate) upload: String,
     /// A session that is fresh, or that is to end.
     pub(crate) session: Option<Credentials>,
@@ -222,7 +251,7 @@ impl Case {
 }
 
 impl Row {
-    /// The status of the operation when nothing goes wrong; no bank deletes files.
+    /// The status of the operation when nothing goes wrong.
     pub(crate) fn status(self, operation: &Operation) -> u16 {
         if self == R::DeleteFile { 400 } else { operation.success }
     }
@@ -269,6 +298,11 @@ impl Row {
             R::ListAccountUsage => story.account_usage(&firm.data).await.map(drop),
             R::DownloadFile | R::DownloadAgain => story.download(&firm.data, BANK, &firm.file).await.map(drop),
             R::DeleteFile => story.delete(&firm.data, BANK, &firm.file).await,
+            R::DeleteWaiting => {
+                let file =
+                    Listed { file_type: PAYMENT.to_owned(), reference: case.upload.clone(), status: String::new() };
+                story.delete(&firm.elsewhere, DELETING_BANK, &file).await
+            }
             R::ListKeys | R::ListKeysLimited => story.keys(&firm.data).await.map(drop),
             R::UploadKey => story.upload_key(&firm.admin, &case.key, "authorize").await,
             R::DeleteKey => story.delete_key(&firm.admin, &firm.recipient.fingerprint()).await.map(drop),

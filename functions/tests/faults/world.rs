@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use avain::client::{ClientError, Transport};
 use avain::machine::Banks;
 use avain::story::{Codes, Company, Story};
-use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::banks::{Contract, HttpBanks, Trust, profile};
 use avain_adapters_aws::cognito::{
     ClientSecrets, CognitoIdentity, CognitoTokens, HttpsKeys, KeySource, Pool, Pools, username,
 };
@@ -24,14 +24,15 @@ use avain_adapters_aws::system::{SystemClock, SystemRandom};
 use avain_adapters_local::embedded::{Embedded, TABLE};
 use avain_api::Deps;
 use avain_api::route::{Route, find};
-use avain_bank_channel::profile::nordea::SIMULATOR;
 use avain_bank_simulator::BankKey;
+use avain_domain::Context;
 use avain_domain::names::{Email, Login, Mode};
-use avain_domain::ports::{Clock, Unavailable};
+use avain_domain::organisations::set_agreement;
+use avain_domain::ports::{Clock, Store, Unavailable};
+use avain_domain::records::{Agreement, Record};
 use avain_domain::seal::Sealer;
 use avain_domain::service_keys::ServiceKeys;
 use avain_test_support::ministack::Ministack;
-use avain_xml_security::certificate::Roots;
 use aws_sdk_cognitoidentityprovider::types::{
     AttributeDataType, ExplicitAuthFlowsType, PasswordPolicyType, SchemaAttributeType, UserPoolMfaType,
     UserPoolPolicyType, VerifiedAttributeType,
@@ -224,6 +225,18 @@ impl World {
         keys.map(drop).map_err(|error| error.to_string())
     }
 
+    /// Lets the organisation of an account use real banks, as the operator does.
+    pub(crate) async fn agree(&self, email: &str) {
+        let store = DynamoStore::new(self.embedded.client(), TABLE.to_owned(), Arc::new(SystemRandom));
+        let found = store.account(&Email::parse(email).unwrap()).await.unwrap();
+        let organisation = found.into_iter().find_map(|stored| match stored.record {
+            Record::Account(account) => Some(account.organisation),
+            _ => None,
+        });
+        let context = Context { clock: &*self.clock, random: &SystemRandom, request_id: "operator" };
+        set_agreement(context, &store, &organisation.unwrap(), Agreement::Active).await.unwrap();
+    }
+
     fn side(&self) -> (Wire, String) {
         (self.wire.clone(), format!("sandbox {}", self.partition.fetch_add(1, Ordering::SeqCst)))
     }
@@ -252,11 +265,14 @@ impl World {
     }
 
     fn channel(&self, line: Line) -> HttpBanks {
-        let roots = Roots::from_pem(&self.banks.simulator.root_pem(BankKey::Simulator).unwrap()).unwrap();
+        let simulator = &self.banks.simulator;
         let base = if line == Line::Closed { "http://127.0.0.1:1" } else { self.banks.base.as_str() };
         let wait = if line == Line::Impatient { SHORT } else { Duration::from_secs(20) };
-        let contracts = vec![Contract::simulated(&SIMULATOR, base, roots)];
-        HttpBanks::new(contracts, self.clock.clone(), Arc::new(SystemRandom), wait)
+        let contracts = [BankKey::Simulator, BankKey::Osuuspankki].map(|bank| {
+            let trust = Trust::from_pem(&simulator.root_pem(bank).unwrap()).unwrap();
+            Contract::simulated(profile(bank.as_str()).unwrap(), base, trust)
+        });
+        HttpBanks::new(Vec::from(contracts), self.clock.clone(), Arc::new(SystemRandom), wait)
     }
 
     /// The pools' keys cannot be had, or can again.

@@ -113,7 +113,13 @@ const STORE: Lines = &[
     ("UnshareCerts", &[("Query", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT]), ("DeleteItem", &[ACCOUNT])]),
     (
         "ExportCert",
-        &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[AUDIT])],
+        &[
+            ("Query", &[ACCOUNT]),
+            ("GetItem", &[SEALED]),
+            ("BatchGetItem", &[SEALED]),
+            ("ConditionCheckItem", &[ACCOUNT]),
+            ("PutItem", &[AUDIT]),
+        ],
     ),
     (
         "EnrollCert",
@@ -177,7 +183,10 @@ const STORE: Lines = &[
             ("PutItem", &[ACCOUNT, AUDIT, DOWNLOADS, USAGE]),
         ],
     ),
-    ("DeleteFile", &[("Query", &[ACCOUNT])]),
+    (
+        "DeleteFile",
+        &[("Query", &[ACCOUNT]), ("GetItem", &[SEALED]), ("BatchGetItem", &[ACCOUNT, SEALED]), ("PutItem", &[AUDIT])],
+    ),
     ("ListKeys", &[("Query", &[ACCOUNT])]),
     ("UploadKey", &[("Query", &[ACCOUNT]), ("ConditionCheckItem", &[ACCOUNT]), ("PutItem", &[ACCOUNT, AUDIT])]),
     ("DeleteKey", &[("Query", &[ACCOUNT]), ("PutItem", &[AUDIT]), ("DeleteItem", &[ACCOUNT])]),
@@ -208,6 +217,16 @@ const STORE: Lines = &[
     ("ServiceKeys", &[("GetItem", &[SERVICE]), ("PutItem", &[SERVICE])]),
     ("Watch", &[("Query", &[EXPIRES])]),
     (
+        "Renew",
+        &[
+            ("Query", &[EXPIRES]),
+            ("GetItem", &[SEALED]),
+            ("BatchGetItem", &[ACCOUNT, SEALED]),
+            ("PutItem", &[ACCOUNT, AUDIT, SEALED]),
+            ("DeleteItem", &[SEALED]),
+        ],
+    ),
+    (
         "SealAudit",
         &[
             ("Query", &[AUDIT, AUDIT_BATCH, AUDITED]),
@@ -227,8 +246,10 @@ const SEALER: Lines = &[
     ("UploadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY])]),
     ("AddSignatures", &[("Decrypt", &[BANK_KEY, FILE])]),
     ("DownloadFile", &[("GenerateDataKey", &[FILE]), ("Decrypt", &[BANK_KEY, FILE])]),
+    ("DeleteFile", &[("Decrypt", &[BANK_KEY])]),
     ("ServiceKeys", &[("GenerateDataKey", &[SERVICE_KEY]), ("Decrypt", &[SERVICE_KEY])]),
     ("SealAudit", &[("Decrypt", &[SERVICE_KEY])]),
+    ("Renew", &[("GenerateDataKey", &[BANK_KEY]), ("Decrypt", &[BANK_KEY])]),
 ];
 
 /// `s3:` on the sealed files.

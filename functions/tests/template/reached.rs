@@ -2,6 +2,7 @@
 //! allow. Each call gets its ports anew, as in a sandbox that has just started.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use async_trait::async_trait;
 use avain::client::{self, Call, ClientError, Credentials, Transport};
 use avain::machine::Banks;
 use avain::story::{Codes, Company, Listed, Recipient, Signer, Story, payment, text};
+use avain_adapters_aws::banks::Folder;
 use avain_adapters_local::clock::SystemClock;
 use avain_adapters_local::directory::DataDirectory;
 use avain_adapters_local::gateway::NoGateway;
@@ -19,15 +21,18 @@ use avain_adapters_local::random::SystemRandom;
 use avain_api::operations::{self, INIT_PASSWORD_RESET, LOGIN_MFA};
 use avain_api::route::{Route, find};
 use avain_api::{Access, Deps, Need};
+use avain_bank_simulator::BankKey;
+use avain_domain::Context;
 use avain_domain::audit::HORIZON;
 use avain_domain::names::{Email, Mode};
+use avain_domain::organisations::set_agreement;
 use avain_domain::ports::{Clock, CommitError, DataKey, Expiring, KeyContext, Random, Store, Unavailable, Vault};
-use avain_domain::records::{Counter, Key, Shelf, Stored, Stretch, Write};
+use avain_domain::records::{Agreement, Counter, Key, Record, Shelf, Stored, Stretch, Write};
 use avain_domain::seal::Sealer;
 use avain_domain::secret::Secret;
 use avain_domain::service_keys::ServiceKeys;
 use avain_domain::session::Modes;
-use avain_functions::tasks::{self, SEAL_AUDIT, Task};
+use avain_functions::tasks::{self, RENEW, SEAL_AUDIT, Task};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
@@ -43,12 +48,12 @@ const BANK: &str = "simulator";
 /// Allowed and needed, but by ways that the story does not take.
 const NOT_PLAYED: &[(&str, &str, &str)] = &[
     ("EnrollCert", "dynamodb:DeleteItem KEY#????????-????-????-????-????????????#*", "the bank refuses"),
-    ("ListCerts", "dynamodb:BatchGetItem ACCOUNT#*", "the account has shares at several banks"),
+    ("ListCerts", "dynamodb:GetItem ACCOUNT#*", "the account has a share at one bank only"),
     ("ListFiles", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("UploadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("UploadFile", "dynamodb:DeleteItem UPLOADIDS#*", "an upload that waited too long begins anew"),
     ("AddSignatures", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
-    ("DeleteAccount", "dynamodb:BatchGetItem ACCOUNT#*", "the account has shares at several banks"),
+    ("DeleteAccount", "dynamodb:GetItem ACCOUNT#*", "the account has a share at one bank only"),
     ("DownloadFile", "dynamodb:PutItem ACCOUNT#*", "the bank has not told its folders at enrolment"),
     ("SealAudit", "dynamodb:Query AUDITBATCH#*", "an event came late, because a clock was set back"),
 ];
@@ -58,7 +63,11 @@ async fn roles_allow_what_the_story_does_and_no_more() {
     let folder = tempfile::tempdir().unwrap();
     let (clock, random): (Arc<dyn Clock>, Arc<dyn Random>) = (Arc::new(SystemClock), Arc::new(SystemRandom));
     let directory = DataDirectory::open(folder.path(), Arc::clone(&clock), Arc::clone(&random)).unwrap();
-    let banks = Banks::start(folder.path(), Arc::clone(&clock)).await.unwrap();
+    let later = Arc::new(Later::default());
+    let banks = Banks::start(folder.path(), Arc::clone(&later) as _).await.unwrap();
+    for bank in [BankKey::Osuuspankki, BankKey::Danskebank] {
+        banks.root(bank).unwrap();
+    }
     let outbox = Arc::new(Outbox::in_memory());
     let pool = directory.pool(Arc::clone(&outbox), PasswordCost::new(8, 1, 1, None).unwrap()).await.unwrap();
     let recorded = Recorded { directory, banks, pool: Arc::new(pool), done: Arc::default(), steps: Arc::default() };
@@ -75,7 +84,8 @@ async fn roles_allow_what_the_story_does_and_no_more() {
         password_key: &password_key,
         company: Company::example(email),
     };
-    let (admin, data) = play(&story("first@example.com"), &story("second@example.com")).await;
+    let records = recorded.directory.store();
+    let (admin, data) = play(&story("first@example.com"), &story("second@example.com"), &*records).await;
     for operation in &operations::ALL {
         let only_admin = matches!(operation.access, Access::Token { modes: Modes::Only(Mode::Admin), .. });
         // Either is logged out.
@@ -85,7 +95,11 @@ async fn roles_allow_what_the_story_does_and_no_more() {
         let answers = !operation.needs.contains(&Need::Store) || operation.name == "InitPasswordReset";
         assert!(answers || refused.status().is_client_error(), "{}", operation.name);
     }
-    recorded.run_at(&SEAL_AUDIT, Arc::new(Later)).await;
+    later.move_on(HORIZON + time::Duration::MINUTE);
+    recorded.run_at(&SEAL_AUDIT, Arc::clone(&later) as _).await;
+    // Certificates live for two years.
+    later.move_on(time::Duration::days(710));
+    recorded.run_at(&RENEW, later).await;
 
     let mut faults = Vec::new();
     let steps = recorded.steps.lock().unwrap().clone();
@@ -115,7 +129,7 @@ async fn roles_allow_what_the_story_does_and_no_more() {
 }
 
 /// Gives what logged out at the end.
-async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credentials) {
+async fn play(first: &Story<'_>, second: &Story<'_>, records: &dyn Store) -> (Credentials, Credentials) {
     let admin = first.open("admin", "0").await.unwrap();
     // From here on each call is counted.
     first.set_policy(&admin, &terms(1)).await.unwrap();
@@ -138,6 +152,17 @@ async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credential
     assert!(first.download(&data, BANK, &not_a_reference).await.is_err());
     assert!(first.delete(&data, BANK, &files[0]).await.is_err());
 
+    // Banks of the other ways: one that deletes files, one that encrypts.
+    agree(records, &first.company.email).await;
+    first.enrol(&admin, "osuuspankki", "1000000000", "2251401483958635").await.unwrap();
+    first.upload(&data, "osuuspankki", "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    first.delete(&data, "osuuspankki", &waiting(first, &data).await).await.unwrap();
+    first.enrol(&admin, "danskebank", "360817", "1234").await.unwrap();
+    first.files(&data, "danskebank", "ALL").await.unwrap();
+    let recipient = Recipient::generate("Exports <exports@example.com>").unwrap();
+    first.upload_key(&admin, &recipient.public_key().unwrap(), "export").await.unwrap();
+    first.export(&admin, "danskebank", &recipient.fingerprint()).await.unwrap();
+
     // Another account of the same organisation, and a wrong code.
     let others = second.open("admin", &admin.api_key).await.unwrap();
     let session = first.password("admin").await.unwrap()["Session"].as_str().unwrap().to_owned();
@@ -154,6 +179,23 @@ async fn play(first: &Story<'_>, second: &Story<'_>) -> (Credentials, Credential
     authenticator(first).await;
     first.log_out("admin", &admin).await.unwrap();
     (admin, data)
+}
+
+/// Lets the organisation of an account use real banks, as the operator does.
+async fn agree(store: &dyn Store, email: &str) {
+    let found = store.account(&Email::parse(email).unwrap()).await.unwrap();
+    let organisation = found.into_iter().find_map(|stored| match stored.record {
+        Record::Account(account) => Some(account.organisation),
+        _ => None,
+    });
+    let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "operator" };
+    set_agreement(context, store, &organisation.unwrap(), Agreement::Active).await.unwrap();
+}
+
+/// The payment that waits at the bank.
+async fn waiting(story: &Story<'_>, data: &Credentials) -> Listed {
+    let listed = story.files(data, "osuuspankki", "ALL").await.unwrap();
+    listed.into_iter().find(|it| it.status == "WFP").unwrap()
 }
 
 /// A policy that counts calls, and asks for so many signatures.
@@ -228,6 +270,8 @@ async fn certificates(owner: &Story<'_>, admin: &Credentials, other: &Story<'_>,
     let file = payment("MSG-2", &other.company.name, SystemClock.now());
     let signature = signer.sign(file.as_bytes()).unwrap();
     other.upload(&shared, BANK, "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    other.upload(&shared, "osuuspankki", "pain.001.001.09", file.as_bytes(), &signature).await.unwrap();
+    other.delete(&shared, "osuuspankki", &waiting(other, &shared).await).await.unwrap();
     let files = other.files(&shared, BANK, "NEW").await.unwrap();
     other.download(&shared, BANK, &files[0]).await.unwrap();
     owner.set_policy(admin, &terms(2)).await.unwrap();
@@ -318,7 +362,11 @@ impl Recorded {
                 Need::Blobs => deps.with_blobs(self.directory.blobs().unwrap()),
                 Need::Banks => {
                     let wait = Duration::from_secs(10);
-                    deps.with_banks(Arc::new(self.directory.simulated_banks(&self.banks.base, wait).unwrap()))
+                    deps.with_banks(Arc::new(self.directory.banks_of_machine(
+                        &Folder::default(),
+                        &self.banks.base,
+                        wait,
+                    )))
                 }
             };
         }
@@ -326,12 +374,19 @@ impl Recorded {
     }
 }
 
-/// When what was done in the story is old enough to be sealed.
-struct Later;
+/// The clock of the banks, and of what is done after the story.
+#[derive(Default)]
+struct Later(AtomicI64);
+
+impl Later {
+    fn move_on(&self, by: time::Duration) {
+        self.0.fetch_add(by.whole_seconds(), Ordering::SeqCst);
+    }
+}
 
 impl Clock for Later {
     fn now(&self) -> OffsetDateTime {
-        SystemClock.now() + HORIZON + time::Duration::MINUTE
+        SystemClock.now() + time::Duration::seconds(self.0.load(Ordering::SeqCst))
     }
 }
 

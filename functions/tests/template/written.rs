@@ -106,6 +106,7 @@ fn statement(grant: &Grant) -> String {
 fn function(row: &Row) -> String {
     let calls_bank = row.needs(Need::Banks) && row.needs(Need::Sealer) && row.name != IMPORT_CERT.name;
     let (memory, timeout) = match row.started {
+        Started::By(_) if calls_bank => (1024, 300),
         _ if calls_bank => (1024, 29),
         Started::By(_) => (512, 60),
         // What the user pool and the gateway are waited for at most is told in the adapters' `patience`.
@@ -120,7 +121,7 @@ fn function(row: &Row) -> String {
          Role: !GetAtt {name}Role.Arn\n      LoggingConfig: {{LogFormat: JSON, LogGroup: !Ref {name}Log}}\n      \
          MemorySize: {memory}\n      Timeout: {timeout}\n"
     );
-    if calls_bank {
+    if calls_bank && matches!(row.started, Started::ByCall(_)) {
         text += "      ReservedConcurrentExecutions: !If [LimitsBankCalls, !Ref BankConcurrency, !Ref AWS::NoValue]\n";
     }
     if let Started::By(Starts::Schedule(_)) = row.started {

@@ -12,14 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use avain_adapters_aws::banks::{Contract, HttpBanks};
+use avain_adapters_aws::banks::{Anchor, Contract, Contracts, Folder, HttpBanks};
 use avain_adapters_aws::store::DynamoStore;
-use avain_bank_channel::Profile;
-use avain_bank_channel::profile::nordea::{NORDEA, SIMULATOR};
+use avain_bank_channel::{Environment, Trust};
 use avain_domain::ports::{Blobs, Clock, Random, Store, Vault};
 use avain_domain::rewrap::Outcome;
 use avain_domain::seal::Sealer;
-use avain_xml_security::certificate::Roots;
 
 use crate::Error;
 use crate::blobs::BlobFolder;
@@ -122,18 +120,37 @@ impl DataDirectory {
         .await
     }
 
-    /// The banks `simulator` and `nordea`, both played by a simulator at this base address (`http://127.0.0.1:PORT`).
-    pub fn simulated_banks(&self, base: &str, wait: Duration) -> Result<HttpBanks, Error> {
-        let contracts = [&SIMULATOR, &NORDEA].map(|profile| self.simulated(profile, base));
-        let contracts = contracts.into_iter().collect::<Result<Vec<_>, Error>>()?;
-        Ok(HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait))
+    /// Every bank, played by a simulator at this base address (`http://127.0.0.1:PORT`), which gives the root of a bank that it plays
+    /// as PEM. A bank of the operator's that has an address for tests is asked there.
+    pub fn simulated_banks(
+        &self,
+        folder: &Folder,
+        base: &str,
+        root: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static,
+        wait: Duration,
+    ) -> HttpBanks {
+        let (folder, base) = (folder.clone(), base.to_owned());
+        let contracts = Contracts::new(move |bank| {
+            let profile = folder.profile(bank)?;
+            let trust = folder.trust(bank, Environment::Test);
+            if folder.is_own(bank)
+                && let Some(real) = Contract::real(&profile, Environment::Test, trust)
+            {
+                return Some(real);
+            }
+            let (root, bank) = (root.clone(), bank.to_owned());
+            let anchor = Anchor::later(move || Trust::from_pem(&root(&bank)?).ok());
+            Some(Contract::simulated(&profile, &base, anchor))
+        });
+        HttpBanks::new(contracts, Arc::clone(&self.clock), Arc::clone(&self.random), wait)
     }
 
-    fn simulated(&self, profile: &'static Profile, base: &str) -> Result<Contract, Error> {
-        let path = bank_root(&self.path, profile.bank);
-        let pem = std::fs::read_to_string(&path).map_err(Error::io(&path))?;
-        let roots = Roots::from_pem(&pem).map_err(|_| Error::NotARoot(path))?;
-        Ok(Contract::simulated(profile, base, roots))
+    /// The same, with the roots that a running machine has put into the directory.
+    #[must_use]
+    pub fn banks_of_machine(&self, folder: &Folder, base: &str, wait: Duration) -> HttpBanks {
+        let data = self.path.clone();
+        let root = move |bank: &str| std::fs::read_to_string(bank_root(&data, bank)).ok();
+        self.simulated_banks(folder, base, root, wait)
     }
 }
 

@@ -46,11 +46,12 @@ impl Office {
             },
             state: CertificateState::Active { certificate: vec![1], expires, target_ids: Vec::new() },
             encryption: None,
+            renewal: None,
             shared_to: Vec::new(),
             started: OffsetDateTime::UNIX_EPOCH,
         };
         self.store.commit(vec![Write::Insert(Record::Certificate(certificate.clone()))]).await.unwrap();
-        (certificate, Expiring { organisation, bank, expires })
+        (certificate, Expiring { organisation, account: email, bank, expires })
     }
 
     async fn watch(&self) -> Watch {

@@ -352,7 +352,7 @@ pub const DELETE_FILE: Operation = Operation {
     path: "/v2/files/{Bank}/{FileType}/{FileReference}",
     access: data_only("File deletion not allowed on admin mode, use data account mode"),
     success: 200,
-    needs: &[Need::Store, Need::Tokens, Need::Banks],
+    needs: &[Need::Store, Need::Tokens, Need::Sealer, Need::Banks],
     run: files::delete,
 };
 

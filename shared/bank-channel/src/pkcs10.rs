@@ -13,8 +13,9 @@ use crate::{Channel, Error};
 
 /// X.520: the longest commonName.
 const COMMON_NAME_MAX: usize = 64;
-/// X.520 serialNumber, which rcgen has no name for.
+/// X.520 serialNumber and surname, which rcgen has no names for.
 const SERIAL_NUMBER: [u64; 4] = [2, 5, 4, 5];
+const SURNAME: [u64; 4] = [2, 5, 4, 4];
 
 /// A new RSA-2048 private key. The bytes are wiped when dropped.
 pub struct PrivateKey {
@@ -63,12 +64,17 @@ impl CertificateRequest {
             return Err(Error::Field("WsUserId"));
         }
         let mut subject = DistinguishedName::new();
-        for part in profile.enrolment.subject {
+        for part in &profile.enrolment.subject {
             match part {
                 SubjectPart::Country(country) => subject.push(DnType::CountryName, printable(country)),
                 SubjectPart::CompanyAsCommonName => subject.push(DnType::CommonName, company),
+                SubjectPart::CompanyAsOrganisation => subject.push(DnType::OrganizationName, company),
+                SubjectPart::UserIdAsCommonName => subject.push(DnType::CommonName, *user_id),
                 SubjectPart::UserIdAsSerialNumber => {
                     subject.push(DnType::CustomDnType(SERIAL_NUMBER.to_vec()), printable(user_id));
+                }
+                SubjectPart::UserIdAsSurname => {
+                    subject.push(DnType::CustomDnType(SURNAME.to_vec()), *user_id);
                 }
             }
         }

@@ -9,7 +9,7 @@ pub(crate) struct Code {
     pub(crate) text: Cow<'static, str>,
 }
 
-const fn code(number: &'static str, text: &'static str) -> Code {
+pub(crate) const fn code(number: &'static str, text: &'static str) -> Code {
     Code { number: Cow::Borrowed(number), text: Cow::Borrowed(text) }
 }
 
@@ -20,6 +20,7 @@ pub(crate) const CERTIFICATE_NOT_VALID: Code = code("04", "SOAP signature error 
 pub(crate) const OPERATION_UNKNOWN: Code = code("05", "Operation unknown.");
 pub(crate) const OPERATION_RESTRICTED: Code = code("06", "Operation is restricted.");
 pub(crate) const SCHEMA: Code = code("12", "Schema validation failed.");
+pub(crate) const SENDER_LOCKED: Code = code("08", "SenderID locked.");
 pub(crate) const CUSTOMER_NOT_FOUND: Code = code("13", "CustomerID not found.");
 pub(crate) const CONTENT_SIGNATURE: Code = code("18", "Content digital signature not valid.");
 pub(crate) const CONTENT_CERTIFICATE: Code = code("19", "Content certificate not valid.");
@@ -30,12 +31,14 @@ pub(crate) const CONTENT_PROCESSING: Code = code("23", "Content processing error
 pub(crate) const CONTENT_NOT_FOUND: Code = code("24", "Content not found.");
 pub(crate) const CONTENT_NOT_ALLOWED: Code = code("25", "Content not allowed.");
 pub(crate) const TECHNICAL: Code = code("26", "Technical error.");
+pub(crate) const CANNOT_BE_DELETED: Code = code("27", "Cannot be deleted.");
 pub(crate) const COMMAND_MISMATCH: Code = code("29", "Command Mismatch");
 pub(crate) const ENVIRONMENT_MISMATCH: Code = code("29", "Environment mismatch");
 pub(crate) const NO_FILE_REFERENCE: Code =
     code("29", "Invalid parameters: At least one FileReference required for downloading");
 pub(crate) const AUTHENTICATION: Code = code("30", "Authentication failed.");
 pub(crate) const DUPLICATE: Code = code("31", "Duplicate message rejected.");
+pub(crate) const REPEATED: Code = code("32", "Duplicate ApplicationRequest rejected.");
 pub(crate) const GENERAL_ERROR: Code = code("32", "GENERAL ERROR");
 pub(crate) const CUSTOMER_INFORMATION: Code = code("33", "Error in customer information.");
 pub(crate) const CONTRACT_OR_MAC: Code = code("34", "Contract not found / error in MAC value.");
@@ -50,6 +53,8 @@ pub(crate) const fn invalid_parameter(text: &'static str) -> Code {
 pub(crate) enum Refusal {
     /// A signed answer with this code.
     Answer(Code),
+    /// The same, with a status report (its file type and bytes) in Content.
+    Feedback(Code, &'static str, Vec<u8>),
     /// An unsigned SOAP Fault with this code in its detail.
     SoapFault(Code),
 }

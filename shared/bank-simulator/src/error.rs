@@ -24,6 +24,14 @@ pub enum Error {
     /// A key or certificate could not be made.
     #[error("a key or certificate could not be made: {0}")]
     Keys(String),
+    /// A setting file, or a file that it names, cannot be used.
+    #[error("the setting cannot be used: {path}: {reason}")]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it; never a secret in it.
+        reason: String,
+    },
     /// The caller's provisioned certificate cannot be used.
     #[error("the provisioned certificate cannot be used: {0}")]
     Provisioned(String),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use crate::Operation;
+use crate::reply::{Body, Reply};
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone)]
@@ -27,6 +28,15 @@ pub enum Fault {
     BrokenInnerSignature,
     /// The request is processed; both signatures are made by another authority with the same names.
     UntrustedSigner,
+    /// The request is processed; the answer is signed by the bank, whose signer's certificate ended a day ago.
+    ExpiredSigner,
+    /// From now on the bank signs with new certificates below the same root, at OP those of a new issuing authority; then
+    /// the request is processed.
+    RotatedAuthority,
+    /// The request is processed; the answer ends in the middle, as the status and length say that it should.
+    Truncated,
+    /// The request is processed; the answer is that of the call before, byte for byte.
+    AnswerBefore,
     /// The request is processed; the answer's header names another `RequestId`.
     AnotherRequest,
     /// The request is processed; the signed Timestamp of the answer lies one day back.
@@ -73,5 +83,24 @@ impl Script {
     pub(crate) fn take_drop(&self) -> bool {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.pop_front_if(|(wanted, fault)| wanted.is_none() && matches!(fault, Fault::DropBeforeReading)).is_some()
+    }
+}
+
+/// What a fault does to a reply that is ready.
+pub(crate) fn spoil(reply: Reply, scripted: Option<Fault>, before: Option<Vec<u8>>) -> Reply {
+    match (scripted, reply.body) {
+        (Some(Fault::DropAfterProcessing), _) => Reply::new(500, Body::Dropped),
+        (Some(Fault::Rubbish), _) => Reply::new(200, Body::Xml(b"<html><body>Service unavailable<br></body>".to_vec())),
+        (Some(Fault::Hold(release)), body) => Reply { hold: Some(release), body, ..reply },
+        (Some(Fault::Oversize(length)), Body::Xml(mut text)) => {
+            text.resize(text.len().max(length), b' ');
+            Reply::new(reply.status, Body::Xml(text))
+        }
+        (Some(Fault::Truncated), Body::Xml(mut text)) => {
+            text.truncate(text.len() / 2);
+            Reply::new(reply.status, Body::Xml(text))
+        }
+        (Some(Fault::AnswerBefore), body) => Reply::new(200, before.map_or(body, Body::Xml)),
+        (_, body) => Reply { status: reply.status, body, hold: reply.hold },
     }
 }

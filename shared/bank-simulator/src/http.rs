@@ -18,12 +18,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 
-use crate::answer::{Body as ReplyBody, Reply};
+use crate::Simulator;
+use crate::bank::Family;
+use crate::office::Office;
 use crate::operation::Service;
-use crate::{BankKey, Simulator};
+use crate::reply::{Body as ReplyBody, Reply};
 
-/// The largest request that is read: a file of 5 MB, twice in base64, and its envelopes.
-const LARGEST_REQUEST: usize = 10 * 1024 * 1024;
+/// The largest request that is read: a file of 5 MB, three times in base64 as Danske Bank has it, and its envelopes.
+const LARGEST_REQUEST: usize = 16 * 1024 * 1024;
 
 /// Marks a response that is not to be sent: the connection is closed instead.
 #[derive(Clone, Copy)]
@@ -45,13 +47,21 @@ impl hyper::body::Body for BrokenBody {
 }
 
 impl Simulator {
-    /// The banks' addresses: POST `/{bank}/CorporateFileService` and `/{bank}/CertificateService`, text/xml.
+    /// The banks' addresses: POST `/{bank}/CorporateFileService` and `/{bank}/CertificateService`, text/xml. The banks' own
+    /// last words of addresses are understood too: `edifileservice.asmx`, `OPCertificateService`,
+    /// `CertificateService.xml`, `pkiservice.asmx`. One bank alone ([`crate::Config::setting`]) is asked at any other
+    /// address too; what is in the Body tells the service.
     ///
     /// Served by another server, a scripted drop breaks off after the response's head; [`Simulator::serve`] sends nothing.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/{bank}/CorporateFileService", post(file_service))
+            .route("/{bank}/edifileservice.asmx", post(file_service))
             .route("/{bank}/CertificateService", post(certificate_service))
+            .route("/{bank}/OPCertificateService", post(certificate_service))
+            .route("/{bank}/CertificateService.xml", post(certificate_service))
+            .route("/{bank}/pkiservice.asmx", post(certificate_service))
+            .fallback(post(any_service))
             .with_state(self.clone())
     }
 
@@ -93,7 +103,7 @@ async fn file_service(
     headers: HeaderMap,
     request: Request,
 ) -> Response<Body> {
-    receive(simulator, &bank, Service::Files, &headers, request).await
+    receive(simulator, &bank, |_, _| Service::Files, &headers, request).await
 }
 
 async fn certificate_service(
@@ -102,18 +112,38 @@ async fn certificate_service(
     headers: HeaderMap,
     request: Request,
 ) -> Response<Body> {
-    receive(simulator, &bank, Service::Certificates, &headers, request).await
+    receive(simulator, &bank, certificates_of, &headers, request).await
+}
+
+/// One bank alone may be asked at any address, as its clients have it.
+async fn any_service(State(simulator): State<Simulator>, headers: HeaderMap, request: Request) -> Response<Body> {
+    match simulator.alone() {
+        Some(name) => receive(simulator, &name, Office::service_of, &headers, request).await,
+        None => empty(StatusCode::NOT_FOUND),
+    }
+}
+
+fn certificates_of(office: &Office, _: &[u8]) -> Service {
+    if office.family() == Family::Danske { Service::PkiFactory } else { Service::Certificates }
 }
 
 async fn receive(
     simulator: Simulator,
     bank: &str,
-    service: Service,
+    service: fn(&Office, &[u8]) -> Service,
     headers: &HeaderMap,
     request: Request,
 ) -> Response<Body> {
-    let Some(bank) = BankKey::parse(bank) else { return empty(StatusCode::NOT_FOUND) };
-    let office = simulator.office(bank);
+    let Some(bank) = simulator.named(bank) else { return empty(StatusCode::NOT_FOUND) };
+    // Making keys takes a while: not on the threads that serve connections.
+    let office = match tokio::task::spawn_blocking(move || simulator.office(bank)).await {
+        Ok(Ok(office)) => office,
+        Ok(Err(error)) => {
+            tracing::error!(bank = bank.as_str(), %error, "a simulated bank could not be opened");
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        Err(_) => return empty(StatusCode::INTERNAL_SERVER_ERROR),
+    };
     office.count(None);
     if office.script.take_drop() {
         return dropped();
@@ -124,8 +154,8 @@ async fn receive(
     let Ok(body) = to_bytes(request.into_body(), LARGEST_REQUEST).await else {
         return empty(StatusCode::PAYLOAD_TOO_LARGE);
     };
-    // Signing and writing to disk take milliseconds: not on the threads that serve connections.
-    let reply = tokio::task::spawn_blocking(move || simulator.office(bank).receive(service, &body)).await;
+    // Signing and writing to disk take milliseconds.
+    let reply = tokio::task::spawn_blocking(move || office.receive(service(&office, &body), &body)).await;
     match reply {
         Ok(reply) => send(reply).await,
         Err(_) => empty(StatusCode::INTERNAL_SERVER_ERROR),

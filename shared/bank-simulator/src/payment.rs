@@ -4,8 +4,8 @@ use avain_xml_security::{Document, Element};
 
 use crate::money::Cents;
 
-/// The file types that are read as payments, with the namespace that the content must have. Nordea's NDCORPAYS carries
-/// either version.
+/// The versions that are read as payments. A file type that is the name of a version carries that one; the banks' own
+/// names (NDCORPAYS, XL) carry either.
 const VERSIONS: [&str; 2] = ["pain.001.001.03", "pain.001.001.09"];
 
 /// A payment file whose sums and counts agree.
@@ -92,7 +92,7 @@ fn read_document(root: Element<'_>, file_type: &str, seen: &mut Rejection) -> Re
     let version = VERSIONS.into_iter().find(|version| {
         root.local_name() == "Document"
             && root.namespace().strip_prefix("urn:iso:std:iso:20022:tech:xsd:") == Some(version)
-            && (file_type == *version || file_type == "NDCORPAYS")
+            && (file_type == *version || !file_type.starts_with("pain."))
     });
     let message_name = version.ok_or((FORMAT, "The document is not of the file type."))?;
     message_name.clone_into(&mut seen.message_name);

@@ -1,17 +1,67 @@
-//! Writing what a bank reports: pain.002.001.10, camt.053.001.02 and camt.054.001.02 (isecure brief 2.9).
+//! Writing what a bank reports: pain.002 (in three versions), camt.053.001.02 and camt.054.001.02 (isecure brief 2.9).
 //!
 //! Each document declares one default namespace, which contains its file type, and holds nothing but elements and text.
 
 use time::OffsetDateTime;
 
-use crate::answer::timestamp;
 use crate::money::Cents;
 use crate::payment::{Batch, Payment, Rejection, Transfer};
+use crate::reply::timestamp;
 use crate::xml::{Writer, document};
 
-pub(crate) const STATUS_REPORT: &str = "pain.002.001.10";
-pub(crate) const STATEMENT: &str = "camt.053.001.02";
-pub(crate) const DEBIT_NOTIFICATION: &str = "camt.054.001.02";
+/// A report's file type and the message in it.
+#[derive(Clone, Copy)]
+pub(crate) struct Report {
+    pub(crate) file_type: &'static str,
+    pub(crate) message: &'static str,
+}
+
+/// What a bank reports, under its own names.
+pub(crate) struct Reports {
+    pub(crate) status: Report,
+    pub(crate) statement: Report,
+    pub(crate) notification: Option<Report>,
+    /// Nordea tells no reference of an upload (brief 3).
+    pub(crate) answers_upload_without_reference: bool,
+}
+
+const fn iso(name: &'static str) -> Report {
+    Report { file_type: name, message: name }
+}
+
+const STATEMENT: Report = iso("camt.053.001.02");
+const NOTIFICATION: Option<Report> = Some(iso("camt.054.001.02"));
+
+impl Reports {
+    /// Nordea.
+    pub(crate) const ISO_10: Self = Self {
+        status: iso("pain.002.001.10"),
+        statement: STATEMENT,
+        notification: NOTIFICATION,
+        answers_upload_without_reference: true,
+    };
+    /// Danske Bank, and what nothing is known of.
+    pub(crate) const ISO_3: Self = Self {
+        status: iso("pain.002.001.03"),
+        statement: STATEMENT,
+        notification: NOTIFICATION,
+        answers_upload_without_reference: false,
+    };
+    /// OP (brief 4: FileType pain.002.001.02).
+    pub(crate) const ISO_2: Self = Self {
+        status: iso("pain.002.001.02"),
+        statement: STATEMENT,
+        notification: NOTIFICATION,
+        answers_upload_without_reference: false,
+    };
+    /// Samlink (brief 6): XP and XT; no name of a notification is known.
+    pub(crate) const SAMLINK: Self = Self {
+        status: Report { file_type: "XP", message: "pain.002.001.03" },
+        statement: Report { file_type: "XT", message: "camt.053.001.02" },
+        notification: None,
+        answers_upload_without_reference: false,
+    };
+}
 
 /// The account that every customer has.
 pub(crate) const ACCOUNT: &str = "FI2112345600000785";
@@ -25,6 +75,8 @@ pub(crate) struct Frame<'a> {
     /// Number of the report among those of its type, from 1 without gaps.
     pub(crate) number: usize,
     pub(crate) now: OffsetDateTime,
+    /// The message and its version: pain.002.001.10.
+    pub(crate) message: &'static str,
 }
 
 /// A payment that has been booked.
@@ -34,8 +86,8 @@ pub(crate) struct Booking<'a> {
     pub(crate) reference: String,
 }
 
-/// Status report of an accepted payment: every transfer ACSC.
-pub(crate) fn accepted(frame: &Frame<'_>, payment: &Payment) -> String {
+/// Status report of an accepted payment: `status` for the whole and for every transfer.
+pub(crate) fn accepted(frame: &Frame<'_>, payment: &Payment, status: &str) -> String {
     status_report(frame, |report| {
         report.element("OrgnlGrpInfAndSts", |group| {
             group
@@ -43,26 +95,37 @@ pub(crate) fn accepted(frame: &Frame<'_>, payment: &Payment) -> String {
                 .leaf("OrgnlMsgNmId", payment.message_name)
                 .leaf("OrgnlNbOfTxs", &payment.count.to_string())
                 .leaf("OrgnlCtrlSum", &payment.total.to_string())
-                .leaf("GrpSts", "ACSC");
+                .leaf("GrpSts", status);
         });
         for batch in &payment.batches {
-            report.element("OrgnlPmtInfAndSts", |status| {
-                status.leaf("OrgnlPmtInfId", &batch.id).leaf("PmtInfSts", "ACSC");
-                for transfer in &batch.transfers {
-                    status.element("TxInfAndSts", |status| {
-                        status
-                            .leaf("OrgnlInstrId", &transfer.instruction_id)
-                            .leaf("OrgnlEndToEndId", &transfer.end_to_end_id)
-                            .leaf("TxSts", "ACSC");
-                    });
-                }
-            });
+            if frame.is_version_2() {
+                transfers(report, batch, status, Some(&batch.id));
+            } else {
+                report.element("OrgnlPmtInfAndSts", |information| {
+                    information.leaf("OrgnlPmtInfId", &batch.id).leaf("PmtInfSts", status);
+                    transfers(information, batch, status, None);
+                });
+            }
         }
     })
 }
 
+fn transfers(report: &mut Writer, batch: &Batch, status: &str, batch_id: Option<&str>) {
+    for transfer in &batch.transfers {
+        report.element("TxInfAndSts", |entry| {
+            entry
+                .optional("OrgnlPmtInfId", batch_id)
+                .leaf("OrgnlInstrId", &transfer.instruction_id)
+                .leaf("OrgnlEndToEndId", &transfer.end_to_end_id)
+                .leaf("TxSts", status);
+        });
+    }
+}
+
 /// Status report of a payment file that is rejected as a whole.
 pub(crate) fn rejected(frame: &Frame<'_>, rejection: &Rejection) -> String {
+    let (reason_name, text_name) =
+        if frame.is_version_2() { ("StsRsn", "AddtlStsRsnInf") } else { ("Rsn", "AddtlInf") };
     status_report(frame, |report| {
         report.element("OrgnlGrpInfAndSts", |group| {
             group
@@ -70,22 +133,30 @@ pub(crate) fn rejected(frame: &Frame<'_>, rejection: &Rejection) -> String {
                 .leaf("OrgnlMsgNmId", &rejection.message_name)
                 .leaf("GrpSts", "RJCT")
                 .element("StsRsnInf", |reason| {
-                    reason.element("Rsn", |code| {
+                    reason.element(reason_name, |code| {
                         code.leaf("Cd", rejection.reason);
                     });
-                    reason.leaf("AddtlInf", rejection.text);
+                    reason.leaf(text_name, rejection.text);
                 });
         });
     })
 }
 
+impl Frame<'_> {
+    /// pain.002.001.02, whose elements have other names and no level of batches.
+    fn is_version_2(&self) -> bool {
+        self.message == "pain.002.001.02"
+    }
+}
+
 fn status_report(frame: &Frame<'_>, content: impl FnOnce(&mut Writer)) -> String {
-    iso_document(STATUS_REPORT, "CstmrPmtStsRpt", frame, content)
+    let name = if frame.is_version_2() { frame.message } else { "CstmrPmtStsRpt" };
+    iso_document(name, frame, content)
 }
 
 /// Account statement: a payment's entries between opening and closing balance; without a payment no entries.
 pub(crate) fn statement(frame: &Frame<'_>, opening: Cents, closing: Cents, booking: Option<&Booking<'_>>) -> String {
-    iso_document(STATEMENT, "BkToCstmrStmt", frame, |message| {
+    iso_document("BkToCstmrStmt", frame, |message| {
         message.element("Stmt", |statement| {
             head(statement, frame);
             balance(statement, "OPBD", opening, frame);
@@ -99,7 +170,7 @@ pub(crate) fn statement(frame: &Frame<'_>, opening: Cents, closing: Cents, booki
 
 /// Notification of a payment's debits.
 pub(crate) fn debit_notification(frame: &Frame<'_>, booking: &Booking<'_>) -> String {
-    iso_document(DEBIT_NOTIFICATION, "BkToCstmrDbtCdtNtfctn", frame, |message| {
+    iso_document("BkToCstmrDbtCdtNtfctn", frame, |message| {
         message.element("Ntfctn", |notification| {
             head(notification, frame);
             entries(notification, booking, frame);
@@ -107,7 +178,8 @@ pub(crate) fn debit_notification(frame: &Frame<'_>, booking: &Booking<'_>) -> St
     })
 }
 
-fn iso_document(name: &str, message: &str, frame: &Frame<'_>, content: impl FnOnce(&mut Writer)) -> String {
+fn iso_document(message: &str, frame: &Frame<'_>, content: impl FnOnce(&mut Writer)) -> String {
+    let name = frame.message;
     document(|writer| {
         writer.element(&format!("Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:{name}\""), |writer| {
             writer.element(message, |message| {

@@ -62,11 +62,28 @@ pub fn answered(
     object: &str,
     bank: Option<(&str, &str)>,
 ) -> Write {
+    by_bank(event(context, organisation, Actor::Account(actor.clone()), action, outcome, object), bank)
+}
+
+/// As [`answered`], of a change that the service makes by itself.
+#[must_use]
+pub fn by_itself(
+    context: Context<'_>,
+    organisation: &OrganisationId,
+    action: &str,
+    outcome: &str,
+    object: &str,
+    bank: Option<(&str, &str)>,
+) -> Write {
+    by_bank(event(context, organisation, Actor::System, action, outcome, object), bank)
+}
+
+fn by_bank(event: AuditEvent, bank: Option<(&str, &str)>) -> Write {
     Write::Event(AuditEvent {
-        sequence: if matches!(outcome, "started" | "accepted") { 1 } else { 2 },
+        sequence: if matches!(event.outcome.as_str(), "started" | "accepted") { 1 } else { 2 },
         bank_code: bank.map(|(code, _)| clean(code, BANK_CODE)),
         bank_text: bank.map(|(_, text)| clean(text, TEXT)).filter(|text| !text.is_empty()),
-        ..event(context, organisation, Actor::Account(actor.clone()), action, outcome, object)
+        ..event
     })
 }
 

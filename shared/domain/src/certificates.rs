@@ -3,16 +3,19 @@
 mod export;
 mod import;
 mod list;
+mod renew;
 mod retire;
 mod share;
 
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 
-use crate::names::Bank;
+use crate::names::{Bank, Email, OrganisationId};
 use crate::ports::{BankChannel, BankError, BankUser, CommitError, Enrolment, Store};
-use crate::records::{BankCertificate, CertificateState, KeyId, KeyKind, Record, SealedKey, Stored, Write};
+use crate::records::{
+    BankCertificate, CertificateState, EncryptionPair, Key, KeyId, KeyKind, Record, SealedKey, Stored, Write,
+};
 use crate::seal::Sealer;
-use crate::secret::Password;
+use crate::secret::{Password, Secret};
 use crate::session::Caller;
 use crate::{Context, Failure, audit};
 
@@ -20,6 +23,7 @@ pub use export::{Exported, configure, export};
 pub use import::{ImportRequest, PemPair, import};
 pub use list::{Connection, Descriptor, Listing, Purpose, list};
 pub(crate) use list::{own, retired};
+pub use renew::{Renewed, renew_due};
 pub use retire::{Retirement, retire};
 pub use share::{ShareVisit, Sharing, share, unshare};
 
@@ -42,8 +46,8 @@ pub struct EnrolmentRequest<'a> {
     pub code: Password,
 }
 
-/// Makes a key, keeps it sealed, gets the bank's certificate for it, and keeps that. Nothing remains of an enrolment that the
-/// bank refuses; the key of one whose answer is not known stays.
+/// Makes a key (two at banks that encrypt), keeps it sealed, gets the bank's certificate for it, and keeps that. Nothing remains
+/// of an enrolment that the bank refuses; the keys of one whose answer is not known stay.
 pub async fn enrol(
     context: Context<'_>,
     store: &dyn Store,
@@ -55,9 +59,11 @@ pub async fn enrol(
     let bank = check(banks, caller, &request)?;
     let before = replaceable(context, caller, bank)?;
 
-    let key = banks.generate_key(bank)?;
     let id = key_id(context, caller, bank);
-    let kept_key = SealedKey { id: id.clone(), sealed: sealer.seal(&id, key.expose()).await? };
+    let signing = NewKey::make(banks, sealer, bank, id.clone()).await?;
+    let encryption =
+        if bank.encrypts() { Some(NewKey::make(banks, sealer, bank, encryption_key_id(&id)).await?) } else { None };
+    let keys = || [Some(&signing), encryption.as_ref()].into_iter().flatten().map(|it| it.record.clone());
     let pending = BankCertificate {
         email: caller.login.email.clone(),
         bank,
@@ -66,6 +72,7 @@ pub async fn enrol(
         key: id,
         state: CertificateState::Pending,
         encryption: None,
+        renewal: None,
         shared_to: Vec::new(),
         started: context.now(),
     };
@@ -75,43 +82,58 @@ pub async fn enrol(
         let (organisation, login) = (caller.organisation(), &caller.login);
         audit::answered(context, organisation, login, "certificate.enrol", outcome, bank.as_str(), bank_said)
     };
-    let started =
-        vec![reserve, Write::Insert(Record::SealedKey(kept_key.clone())), tell("started", None), caller.unchanged()];
+    let mut started = vec![reserve, tell("started", None), caller.unchanged()];
+    started.extend(keys().map(Write::Insert));
     match store.commit(started).await {
         Err(CommitError::Conflict { index: 0, .. }) => return Err(Failure::Exists(IN_PROGRESS)),
         outcome => outcome?,
     }
 
-    let enrolment =
-        Enrolment { bank, user_id: request.user_id, company: request.company, code: &request.code, key: &key };
-    let certificate = match banks.enrol(enrolment).await {
-        Ok(certificate) => certificate,
+    let enrolment = Enrolment {
+        bank,
+        user_id: request.user_id,
+        company: request.company,
+        code: &request.code,
+        key: &signing.key,
+        encryption_key: encryption.as_ref().map(|it| &it.key),
+    };
+    let issued = match banks.enrol(enrolment).await {
+        Ok(issued) => issued,
         Err(error) => {
-            let nothing_issued = matches!(
-                error,
-                BankError::Refused { .. } | BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)
-            );
-            if nothing_issued {
-                let forget = vec![
+            if error.nothing_done() {
+                let mut forget = vec![
                     Write::Delete(Record::Certificate(pending).key(), version),
-                    Write::Delete(Record::SealedKey(kept_key).key(), 1),
                     match &error {
                         BankError::Refused { code, text } => tell("rejected", Some((code, text))),
                         _ => tell("failed", None),
                     },
                 ];
+                forget.extend(keys().map(|it| Write::Delete(it.key(), 1)));
                 store.commit(forget).await?;
             }
             return Err(error.into());
         }
     };
+    let second = issued.encryption.as_ref();
+    let encryption_pair =
+        second.map(|it| EncryptionPair { certificate: it.clone(), key: encryption_key_id(&pending.key) });
     // Where this fails, the certificate is usable all the same, and the first use asks again.
-    let user = BankUser { bank, user_id: request.user_id, certificate: &certificate, key: &key, target_id: None };
-    let target_ids = banks.target_ids(user).await.unwrap_or_default();
+    let user = BankUser {
+        bank,
+        user_id: request.user_id,
+        certificate: &issued.certificate,
+        key: &signing.key,
+        decryption_key: encryption.as_ref().map(|it| &it.key),
+        target_id: None,
+    };
+    let target_ids =
+        if banks.has_folders(bank) { banks.target_ids(user).await.unwrap_or_default() } else { Vec::new() };
 
-    // One that cannot be read is kept all the same (its code is spent), and watched as one that ends now.
-    let expires = banks.summary(&certificate).map_or_else(|_| context.now(), |summary| summary.expires);
-    let active = BankCertificate { state: CertificateState::Active { certificate, expires, target_ids }, ..pending };
+    // The pair is of use while both are.
+    let ends = |der: &[u8]| ends(banks, der, context.now());
+    let expires = issued.encryption.iter().map(|it| ends(it)).fold(ends(&issued.certificate), OffsetDateTime::min);
+    let state = CertificateState::Active { certificate: issued.certificate, expires, target_ids };
+    let active = BankCertificate { state, encryption: encryption_pair, ..pending };
     let event = tell("completed", Some(("00", "")));
     Ok(share::commit_own(store, caller, bank, vec![Write::Replace(Record::Certificate(active), version), event])
         .await?)
@@ -164,12 +186,55 @@ fn put(record: Record, before: Option<&Stored<BankCertificate>>) -> Write {
     }
 }
 
-/// A name for a new private key of the account.
+/// A new private key, and what is kept of it.
+struct NewKey {
+    key: Secret,
+    record: Record,
+}
+
+impl NewKey {
+    async fn make(banks: &dyn BankChannel, sealer: &Sealer, bank: Bank, id: KeyId) -> Result<Self, Failure> {
+        let key = banks.generate_key(bank)?;
+        let at_rest = sealer.seal(&id, key.expose()).await?;
+        Ok(Self { key, record: Record::SealedKey(SealedKey { id, sealed: at_rest }) })
+    }
+}
+
+/// The second key's name is the first's with a word more: the key of an enrolment whose answer is not known can be found.
+fn encryption_key_id(signing: &KeyId) -> KeyId {
+    KeyId { id: format!("{}/encryption", signing.id), ..signing.clone() }
+}
+
+/// The end of a certificate. One that cannot be read is kept all the same, as the bank has issued it, and is watched as one that ends
+/// now.
+fn ends(banks: &dyn BankChannel, der: &[u8], now: OffsetDateTime) -> OffsetDateTime {
+    banks.summary(der).map_or(now, |summary| summary.expires)
+}
+
+/// A name for a new private key of the caller's account.
 fn key_id(context: Context<'_>, caller: &Caller, bank: Bank) -> KeyId {
+    new_key_id(context, caller.organisation(), &caller.login.email, bank)
+}
+
+/// A name for a new private key of an account.
+fn new_key_id(context: Context<'_>, organisation: &OrganisationId, account: &Email, bank: Bank) -> KeyId {
     KeyId {
-        organisation: caller.organisation().clone(),
-        holder: caller.login.email.as_str().to_owned(),
+        organisation: organisation.clone(),
+        holder: account.as_str().to_owned(),
         kind: KeyKind::Bank,
         id: format!("{}/{}", bank.as_str(), context.uuid()),
     }
+}
+
+/// The sealed keys of these names that are there: one read.
+pub(crate) async fn sealed_keys(store: &dyn Store, names: &[Key]) -> Result<Vec<SealedKey>, Failure> {
+    let found = store.get(names).await?.into_iter();
+    Ok(found.filter_map(|it| if let Record::SealedKey(key) = it.record { Some(key) } else { None }).collect())
+}
+
+/// The private key of this name, opened.
+pub(crate) async fn open_key(sealer: &Sealer, id: &KeyId, at_rest: &[SealedKey]) -> Result<Secret, Failure> {
+    let found = at_rest.iter().find(|it| it.id == *id);
+    let key = found.ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))?;
+    sealer.open(id, &key.sealed).await
 }

@@ -190,7 +190,7 @@ impl From<BankError> for Failure {
             BankError::Refused { code, text } => Self::BankRefused { code, text },
             BankError::NotConnected | BankError::Interrupted => Self::BankUnreachable,
             BankError::TimedOut => Self::BankTimeout,
-            BankError::Unreadable(what) => Self::BankUnreadable(what),
+            BankError::Unreadable(what) | BankError::NotReady(what) => Self::BankUnreadable(what),
             BankError::Signature(what) => Self::BankSignature(what),
             BankError::Field(name) => Self::Invalid(name.to_owned()),
             BankError::NotMade(what) => Self::Internal(what),

@@ -6,10 +6,12 @@ mod upload;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
+use crate::certificates::{open_key, sealed_keys};
 use crate::names::{Bank, Email, OrganisationId};
-use crate::ports::{BankChannel, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
+use crate::ports::{BankChannel, BankError, BankUser, Blobs, CommitError, FileDescriptor, FileStatus, Store};
 use crate::records::{
-    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, Share, Stored, Write,
+    BankCertificate, CertificateState, Download, Key, KeyId, KeyKind, PgpPurpose, Record, SealedKey, Share, Stored,
+    Write,
 };
 use crate::seal::Sealer;
 use crate::secret::Secret;
@@ -150,17 +152,45 @@ pub fn blob_id(organisation: &OrganisationId, email: &Email, blob: &str) -> KeyI
     }
 }
 
-/// Has the bank delete a file. No bank served here has that in its protocol (Nordea: "not in use"), so whoever may ask is
-/// told so, and nothing is sent.
-pub fn delete(banks: &dyn BankChannel, caller: &Caller, bank: &str) -> Result<(), Failure> {
-    let bank = caller.bank(banks, bank)?;
+/// Has the bank delete a file that it has not taken on yet, at banks that offer it. Who may not is told first; what is asked of the
+/// bank is in the trail before and after.
+pub async fn delete(
+    desk: Desk<'_>,
+    caller: &Caller,
+    bank: &str,
+    file_type: &str,
+    reference: &str,
+) -> Result<(), Failure> {
+    let bank = caller.bank(desk.banks, bank)?;
     if !caller.pgp_keys.iter().any(|it| it.record.purpose == PgpPurpose::Authorize) {
         return Err(Failure::ReadOnly);
     }
     if caller.issued(bank).is_none() && caller.share(bank).is_none() {
         return Err(Failure::NoCertificate);
     }
-    Err(Failure::NotOffered)
+    if !desk.banks.deletes(bank) {
+        return Err(Failure::NotOffered);
+    }
+    let access = Access::open(desk, caller, bank).await?;
+    let object = format!("{} {reference}", bank.as_str());
+    let tell = async |outcome: &str, bank_said: Option<(&str, &str)>| {
+        let (organisation, login) = (caller.organisation(), &caller.login);
+        let event = audit::answered(desk.context, organisation, login, "file.delete", outcome, &object, bank_said);
+        desk.store.commit(vec![event]).await
+    };
+    tell("started", None).await?;
+    match desk.banks.delete(access.user(), file_type, reference).await {
+        Ok(()) => Ok(tell("completed", Some(("00", ""))).await?),
+        Err(error) => {
+            match &error {
+                BankError::Refused { code, text } => tell("rejected", Some((code, text))).await?,
+                error if error.not_sent() => tell("failed", None).await?,
+                // What became of it the bank's list tells.
+                _ => {}
+            }
+            Err(error.into())
+        }
+    }
 }
 
 /// A certificate with its opened key, ready for a bank call.
@@ -169,6 +199,7 @@ struct Access {
     der: Vec<u8>,
     expires: OffsetDateTime,
     key: Secret,
+    decryption_key: Option<Secret>,
     target_id: Option<String>,
 }
 
@@ -176,22 +207,27 @@ impl Access {
     /// Opens the private key of the certificate that the caller uses for the bank; asks the bank for its folders where
     /// they are not known yet.
     async fn open(desk: Desk<'_>, caller: &Caller, bank: Bank) -> Result<Self, Failure> {
-        let (stored, key) = match (caller.issued(bank), caller.share(bank)) {
-            (Some(own), _) => (own.clone(), sealed_key(desk.store, &own.record.key).await?),
+        let (stored, keys) = match (caller.issued(bank), caller.share(bank)) {
+            (Some(own), _) => (own.clone(), keys_of(desk.store, &own.record).await?),
             (None, Some(share)) => shared(desk.store, &share.record).await?,
             (None, None) => return Err(Failure::NoCertificate),
         };
         let CertificateState::Active { certificate: der, expires, target_ids } = &stored.record.state else {
             return Err(Failure::NoCertificate);
         };
+        let decryption_key = match &stored.record.encryption {
+            Some(pair) => Some(open_key(desk.sealer, &pair.key, &keys).await?),
+            None => None,
+        };
         let mut access = Self {
             der: der.clone(),
             expires: *expires,
-            key: desk.sealer.open(&stored.record.key, &key).await?,
+            key: open_key(desk.sealer, &stored.record.key, &keys).await?,
+            decryption_key,
             target_id: target_ids.first().cloned(),
             certificate: stored.record,
         };
-        if access.target_id.is_none() {
+        if access.target_id.is_none() && desk.banks.has_folders(bank) {
             access.learn_target_ids(desk, stored.version).await?;
         }
         Ok(access)
@@ -215,36 +251,35 @@ impl Access {
             user_id: &self.certificate.user_id,
             certificate: &self.der,
             key: &self.key,
+            decryption_key: self.decryption_key.as_ref(),
             target_id: self.target_id.as_deref(),
         }
     }
 }
 
-/// The certificate that a share is of, and its sealed key, in one read; in two after a renewal, which makes another key.
-async fn shared(store: &dyn Store, share: &Share) -> Result<(Stored<BankCertificate>, Vec<u8>), Failure> {
+/// The certificate that a share is of, and its sealed key, in one read; in two where it has other keys: after a renewal, and at
+/// banks that encrypt.
+async fn shared(store: &dyn Store, share: &Share) -> Result<(Stored<BankCertificate>, Vec<SealedKey>), Failure> {
     let keys = [Key::Certificate(share.owner.clone(), share.bank), Key::SealedKey(share.key.clone())];
-    let (mut certificate, mut sealed) = (None, None);
+    let (mut certificate, mut sealed) = (None, Vec::new());
     for Stored { record, version } in store.get(&keys).await? {
         match record {
             Record::Certificate(record) => certificate = Some(Stored { record, version }),
-            Record::SealedKey(key) => sealed = Some(key.sealed),
+            Record::SealedKey(key) => sealed.push(key),
             _ => {}
         }
     }
     // Unshared or retired since the account was read.
     let live = certificate.filter(|it| it.record.shared_to.contains(&share.email)).ok_or(Failure::NoCertificate)?;
-    let sealed = match sealed {
-        Some(sealed) if live.record.key == share.key => sealed,
-        _ => sealed_key(store, &live.record.key).await?,
-    };
+    if live.record.key != share.key || live.record.encryption.is_some() || sealed.is_empty() {
+        sealed = keys_of(store, &live.record).await?;
+    }
     Ok((live, sealed))
 }
 
-async fn sealed_key(store: &dyn Store, id: &KeyId) -> Result<Vec<u8>, Failure> {
-    let found = store.get(&[Key::SealedKey(id.clone())]).await?;
-    let sealed = found.into_iter().find_map(|stored| match stored.record {
-        Record::SealedKey(key) => Some(key.sealed),
-        _ => None,
-    });
-    sealed.ok_or_else(|| Failure::Internal("the certificate's key is missing".to_owned()))
+/// The certificate's keys at rest: one, or two at banks that encrypt.
+async fn keys_of(store: &dyn Store, certificate: &BankCertificate) -> Result<Vec<SealedKey>, Failure> {
+    let ids = [Some(&certificate.key), certificate.encryption.as_ref().map(|it| &it.key)];
+    let names: Vec<Key> = ids.into_iter().flatten().map(|id| Key::SealedKey(id.clone())).collect();
+    sealed_keys(store, &names).await
 }

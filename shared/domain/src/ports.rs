@@ -41,11 +41,13 @@ pub enum CommitError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The end of a bank certificate, as the store finds it by time. Names nobody: an organisation, not its account.
+/// The end of a bank certificate, as the store finds it by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expiring {
     /// Whose certificate.
     pub organisation: OrganisationId,
+    /// The account's.
+    pub account: Email,
     /// At which bank.
     pub bank: Bank,
     /// The end of its validity.
@@ -319,9 +321,26 @@ pub enum BankError {
     /// Nothing was sent: this value of the caller's cannot go into the bank's message.
     #[error("not acceptable in the bank's message: {0}")]
     Field(&'static str),
+    /// Nothing was sent: the bank did not tell what it signs with, or told what cannot be trusted.
+    #[error("the bank's own certificates cannot be had: {0}")]
+    NotReady(String),
     /// Nothing was sent: our own key or configuration is at fault.
     #[error("the request could not be made: {0}")]
     NotMade(String),
+}
+
+impl BankError {
+    /// Whether the bank surely has done nothing: it refused, or nothing was sent to it.
+    #[must_use]
+    pub fn nothing_done(&self) -> bool {
+        matches!(self, Self::Refused { .. }) || self.not_sent()
+    }
+
+    /// Whether nothing was sent.
+    #[must_use]
+    pub fn not_sent(&self) -> bool {
+        matches!(self, Self::NotConnected | Self::NotReady(_) | Self::Field(_) | Self::NotMade(_))
+    }
 }
 
 /// What an enrolment needs.
@@ -336,6 +355,29 @@ pub struct Enrolment<'a> {
     pub code: &'a Password,
     /// The new private key, PKCS#8 DER.
     pub key: &'a Secret,
+    /// The second new private key, at banks whose customers have a pair for encryption.
+    pub encryption_key: Option<&'a Secret>,
+}
+
+/// What a renewal needs.
+pub struct RenewalRequest<'a> {
+    /// Whose certificate, with the key that it is for.
+    pub user: BankUser<'a>,
+    /// Company name for the certificate request.
+    pub company: &'a str,
+    /// The new private key, PKCS#8 DER.
+    pub key: &'a Secret,
+    /// The second new private key, at banks whose customers have a pair for encryption.
+    pub encryption_key: Option<&'a Secret>,
+}
+
+/// What a bank issued, X.509 DER.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issued {
+    /// For the key that requests are signed with.
+    pub certificate: Vec<u8>,
+    /// For the second key, where there is one.
+    pub encryption: Option<Vec<u8>>,
 }
 
 /// Who calls the bank, with what.
@@ -348,6 +390,8 @@ pub struct BankUser<'a> {
     pub certificate: &'a [u8],
     /// Its private key, PKCS#8 DER.
     pub key: &'a Secret,
+    /// The private key that the bank's answers are encrypted for, PKCS#8 DER, at banks that encrypt.
+    pub decryption_key: Option<&'a Secret>,
     /// The folder to use, where the bank has folders.
     pub target_id: Option<&'a str>,
 }
@@ -413,8 +457,14 @@ pub trait BankChannel: Send + Sync {
     fn knows_issuer(&self, bank: Bank, certificate: &[u8]) -> bool;
     /// A new private key of the kind that the bank wants, PKCS#8 DER.
     fn generate_key(&self, bank: Bank) -> Result<Secret, BankError>;
-    /// Gets a certificate for a key: X.509 DER, checked to be for this key and user.
-    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Vec<u8>, BankError>;
+    /// Gets certificates for the keys, each checked to be for its key and user.
+    async fn enrol(&self, enrolment: Enrolment<'_>) -> Result<Issued, BankError>;
+    /// Whether the bank renews certificates over this channel.
+    fn renews(&self, bank: Bank) -> bool;
+    /// Gets certificates for new keys in place of those in use, each checked to be for its key and user.
+    async fn renew(&self, renewal: RenewalRequest<'_>) -> Result<Issued, BankError>;
+    /// Whether requests on files name a folder of the user's, which the bank has to be asked for.
+    fn has_folders(&self, bank: Bank) -> bool;
     /// The user's folders.
     async fn target_ids(&self, user: BankUser<'_>) -> Result<Vec<String>, BankError>;
     /// The bank's list; empty where the bank says that there is nothing.
@@ -434,6 +484,10 @@ pub trait BankChannel: Send + Sync {
     /// Sends a file.
     async fn upload(&self, user: BankUser<'_>, file_type: &str, file_name: &str, bytes: &[u8])
     -> Result<(), BankError>;
+    /// Whether the bank lets its customers delete files.
+    fn deletes(&self, bank: Bank) -> bool;
+    /// Has a file deleted that the bank has not taken on yet.
+    async fn delete(&self, user: BankUser<'_>, file_type: &str, reference: &str) -> Result<(), BankError>;
     /// The ids of the bank accounts that a file to or from a bank is about, each once, without blanks: those of a camt.052,
     /// camt.053 or camt.054, and the debtors' of a pain.001. None where it is something else; an error where it is, or says that
     /// it is, one of them and cannot be read.

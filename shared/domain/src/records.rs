@@ -12,7 +12,7 @@ use crate::names::{Bank, Email, Login, OrganisationId};
 pub use audit::{Actor, AuditBatch, AuditEvent, AuditHead, Audited, Count, Refusal, SHARDS};
 pub use files::{Download, OBSERVATION_PARTS, Observation, Observed, Upload, UploadEntry, UploadState};
 pub use keys::{
-    BankCertificate, CertificateState, EncryptionPair, KeyId, KeyKind, PgpKey, PgpPurpose, RetiredCertificate,
+    BankCertificate, CertificateState, EncryptionPair, KeyId, KeyKind, PgpKey, PgpPurpose, Renewal, RetiredCertificate,
     SealedKey, Share,
 };
 pub use organisations::{

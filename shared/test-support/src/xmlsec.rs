@@ -41,6 +41,38 @@ pub fn sign(template: &str, private_key: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Fills the `xenc:EncryptedData` template (empty `CipherValue`s) with a document that is encrypted with a fresh session key
+/// (`aes-256`, `des-192`), which is wrapped for this certificate (DER).
+///
+/// # Panics
+/// If xmlsec1 refuses the template, or the temporary folder cannot be written.
+#[must_use]
+pub fn encrypt(template: &str, document: &str, certificate: &[u8], session_key: &str) -> Option<String> {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+    let key = file(folder.path(), "certificate.pem", &pem("CERTIFICATE", certificate));
+    let data = file(folder.path(), "data.xml", document);
+    let mut command = peer("xmlsec1")?;
+    command.args(["--encrypt", "--pubkey-cert-pem", &key, "--session-key", session_key, "--xml-data", &data]);
+    let output = output(command.arg(file(folder.path(), "template.xml", template)));
+    assert!(output.status.success(), "xmlsec1 did not encrypt: {}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// The document with its `xenc:EncryptedData` decrypted with a PKCS#8 private key (DER), or what xmlsec1 says instead.
+///
+/// # Panics
+/// If the temporary folder cannot be written.
+#[must_use]
+pub fn decrypt(encrypted: &str, private_key: &[u8]) -> Option<Result<String, String>> {
+    let folder = tempfile::tempdir().unwrap_or_else(|error| panic!("no temporary folder: {error}"));
+    let key = file(folder.path(), "key.pem", &pem("PRIVATE KEY", private_key));
+    let mut command = peer("xmlsec1")?;
+    let output =
+        output(command.args(["--decrypt", "--privkey-pem", &key, &file(folder.path(), "data.xml", encrypted)]));
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Some(if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) })
+}
+
 /// A DER object as PEM text.
 #[must_use]
 pub fn pem(label: &str, der: &[u8]) -> String {

@@ -1,24 +1,25 @@
 //! Certificates: chains to pinned roots, and the few fields that the service reads (RFC 5280).
 
+mod cache;
+mod chain;
+mod summary;
+
 use time::OffsetDateTime;
 use x509_cert::Certificate;
-use x509_cert::attr::AttributeTypeAndValue;
-use x509_cert::der::asn1::{
-    Any, BmpString, Ia5StringRef, ObjectIdentifier, PrintableStringRef, TeletexStringRef, Utf8StringRef,
-};
-use x509_cert::der::{self, Decode, Encode, Reader, SliceReader, Tag, Tagged, oid::AssociatedOid};
+use x509_cert::der::asn1::ObjectIdentifier;
+use x509_cert::der::{self, Decode, ErrorKind, Header, Reader, SliceReader, oid::AssociatedOid};
 use x509_cert::ext::pkix::{BasicConstraints, CertificatePolicies, ExtendedKeyUsage, KeyUsage};
-use x509_cert::name::Name;
 
+pub use self::cache::ChainCache;
+pub use self::chain::{Chain, verify_chain, verify_encryption_chain};
+pub use self::summary::{Summary, summary};
 use crate::encoding::decode_base64;
 use crate::policy::Hash;
 use crate::public_key::PublicKey;
-use crate::{Error, Policy};
+use crate::{Distrust, Error, Policy};
 
-/// Certificates in a path at most, leaf and root included.
-const MAX_PATH: usize = 4;
-/// Intermediates that a caller may offer at most: the search for a path is over all of them.
-const MAX_INTERMEDIATES: usize = 8;
+/// Structures in each other at most: a certificate has some ten.
+const MAX_DEPTH: usize = 32;
 
 /// Pinned roots. A root is trusted by its key: its own signature is not checked (some banks' roots are SHA-1), but its
 /// dates and what it says about itself are.
@@ -51,140 +52,19 @@ impl Roots {
     }
 }
 
-/// Checks that `leaf` (DER) chains through `intermediates` to a pinned root: signatures under the policy, issuer names,
-/// CA flags, path lengths, key usage digitalSignature or nonRepudiation where stated, dates of all of them at `at`. A
-/// path has four certificates at most, root included. A critical extension that is not understood is refused.
-pub fn verify_chain(
-    leaf: &[u8],
-    intermediates: &[Vec<u8>],
-    roots: &Roots,
-    at: OffsetDateTime,
-    policy: &Policy,
-) -> Result<(), Error> {
-    if intermediates.len() > MAX_INTERMEDIATES {
-        return Err(untrusted("too many intermediates"));
-    }
-    let leaf = Parsed::read(leaf)?;
-    leaf.check_dates(at)?;
-    leaf.check_critical_extensions()?;
-    if leaf.extension::<KeyUsage>()?.is_some_and(|usage| !usage.digital_signature() && !usage.non_repudiation()) {
-        return Err(untrusted("it is not for signing"));
-    }
-    PublicKey::of(&leaf.certificate)?.check_size(policy)?;
-
-    let search = Search {
-        intermediates: intermediates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
-        roots: roots.certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
-        at,
-        policy,
-    };
-    search.path_from(&leaf, 1)
-}
-
-/// What the service reads from a certificate.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
-    /// Common name of the issuer; empty if it has none.
-    pub issuer_common_name: String,
-    /// Common name of the subject; empty if it has none.
-    pub subject_common_name: String,
-    /// serialNumber attribute (2.5.4.5) of the subject, where there is one: the WS user id at Nordea.
-    pub subject_serial_number: Option<String>,
-    /// Serial number, upper-case hex without leading zeros.
-    pub serial: String,
-    /// Valid from.
-    pub not_before: OffsetDateTime,
-    /// Valid to.
-    pub not_after: OffsetDateTime,
-    /// `SubjectPublicKeyInfo`, DER.
-    pub public_key: Vec<u8>,
-}
-
-/// Reads a DER certificate.
-pub fn summary(certificate: &[u8]) -> Result<Summary, Error> {
-    let parsed = Parsed::read(certificate)?;
-    let tbs = &parsed.certificate.tbs_certificate;
-    let (not_before, not_after) = parsed.dates()?;
-    let hex = tbs.serial_number.as_bytes().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02X}"));
-    Ok(Summary {
-        issuer_common_name: attribute(&tbs.issuer, COMMON_NAME).unwrap_or_default(),
-        subject_common_name: attribute(&tbs.subject, COMMON_NAME).unwrap_or_default(),
-        subject_serial_number: attribute(&tbs.subject, SERIAL_NUMBER),
-        serial: hex.trim_start_matches('0').to_owned(),
-        not_before,
-        not_after,
-        public_key: tbs.subject_public_key_info.to_der().map_err(|_| unreadable())?,
-    })
-}
-
-const COMMON_NAME: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.3");
-const SERIAL_NUMBER: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.4.5");
-
-/// The search for a path, depth first: several certificates may have the issuer's name.
-struct Search<'a> {
-    intermediates: Vec<Parsed<'a>>,
-    roots: Vec<Parsed<'a>>,
-    at: OffsetDateTime,
-    policy: &'a Policy,
-}
-
-impl Search<'_> {
-    /// A path from `subject`, the `length`th certificate of it.
-    fn path_from(&self, subject: &Parsed<'_>, length: usize) -> Result<(), Error> {
-        let mut why = untrusted("no pinned root issued it");
-        for root in self.roots.iter().filter(|root| root.is_named_issuer_of(subject)) {
-            match self.check_issued(root, subject, length, true) {
-                Ok(()) => return Ok(()),
-                Err(error) => why = error,
-            }
-        }
-        if length + 1 < MAX_PATH {
-            for issuer in self.intermediates.iter().filter(|issuer| issuer.is_named_issuer_of(subject)) {
-                let issued = self.check_issued(issuer, subject, length, false);
-                match issued.and_then(|()| self.path_from(issuer, length + 1)) {
-                    Ok(()) => return Ok(()),
-                    Err(error) => why = error,
-                }
-            }
-        }
-        Err(why)
-    }
-
-    /// Whether `issuer` may have issued and has signed the `length`th certificate of the path. Old roots state nothing
-    /// about themselves: they are pinned, so only what they state must fit; an intermediate must state that it is a CA.
-    fn check_issued(
-        &self,
-        issuer: &Parsed<'_>,
-        subject: &Parsed<'_>,
-        length: usize,
-        pinned: bool,
-    ) -> Result<(), Error> {
-        issuer.check_dates(self.at)?;
-        issuer.check_critical_extensions()?;
-        let is_authority = match issuer.extension::<BasicConstraints>()? {
-            // The certificates between the issuer and the leaf are all but the leaf of those below it.
-            Some(basic) => basic.ca && basic.path_len_constraint.is_none_or(|most| length - 1 <= usize::from(most)),
-            None => pinned,
-        };
-        let may_sign = issuer.extension::<KeyUsage>()?.map_or(pinned, |usage| usage.key_cert_sign());
-        if !is_authority || !may_sign {
-            return Err(untrusted("its issuer is not an authority for it"));
-        }
-        subject.check_signature(&PublicKey::of(&issuer.certificate)?, self.policy)
-    }
-}
-
 /// A certificate with the bytes that its issuer signed.
 struct Parsed<'a> {
+    der: &'a [u8],
     certificate: Certificate,
     signed: &'a [u8],
 }
 
 impl<'a> Parsed<'a> {
     fn read(der: &'a [u8]) -> Result<Self, Error> {
+        check_lengths(der, MAX_DEPTH).map_err(|_| unreadable())?;
         let certificate = Certificate::from_der(der).map_err(|_| unreadable())?;
         let signed = signed_bytes(der).map_err(|_| unreadable())?;
-        Ok(Self { certificate, signed })
+        Ok(Self { der, certificate, signed })
     }
 
     fn dates(&self) -> Result<(OffsetDateTime, OffsetDateTime), Error> {
@@ -203,10 +83,10 @@ impl<'a> Parsed<'a> {
         let (not_before, not_after) = self.dates()?;
         let at = at.truncate_to_second();
         if at < not_before {
-            return Err(untrusted("a certificate is not valid yet"));
+            return Err(Error::Certificate(Distrust::NotYetValid));
         }
         if at > not_after {
-            return Err(untrusted("a certificate has expired"));
+            return Err(Error::Certificate(Distrust::Expired));
         }
         Ok(())
     }
@@ -223,9 +103,11 @@ impl<'a> Parsed<'a> {
 
     /// The extension of this type; an extension that is there twice is an error.
     fn extension<'e, T: AssociatedOid + Decode<'e>>(&'e self) -> Result<Option<T>, Error> {
-        self.certificate
-            .tbs_certificate
-            .get::<T>()
+        let tbs = &self.certificate.tbs_certificate;
+        let mut of_type = tbs.extensions.iter().flatten().filter(|extension| extension.extn_id == T::OID);
+        of_type
+            .try_for_each(|extension| check_lengths(extension.extn_value.as_bytes(), MAX_DEPTH))
+            .and_then(|()| tbs.get::<T>())
             .map(|found| found.map(|(_, extension)| extension))
             .map_err(|_| untrusted("an extension is not readable"))
     }
@@ -242,15 +124,32 @@ impl<'a> Parsed<'a> {
         let hash = Hash::from_certificate_algorithm(algorithm.oid)
             .ok_or_else(|| Error::NotAllowed(format!("certificate signature algorithm {}", algorithm.oid)))?;
         let signature = self.certificate.signature.as_bytes().ok_or_else(unreadable)?;
-        issuer.verify(hash, policy, self.signed, signature).map_err(|error| match error {
-            Error::SignatureValue => untrusted("its issuer's key did not sign it"),
-            other => other,
-        })
+        issuer.verify(hash, policy, self.signed, signature)
     }
 }
 
+/// Whether bytes can be given to a decoder of DER: each length in them fits into what is around it. The decoder makes room
+/// for up to 256 MiB, if some length says so, before it looks whether there are so many bytes.
+#[must_use]
+pub fn lengths_fit(der: &[u8]) -> bool {
+    check_lengths(der, MAX_DEPTH).is_ok()
+}
+
+/// Whether each length in a DER structure fits into what is around it.
+fn check_lengths(der: &[u8], depth: usize) -> der::Result<()> {
+    let mut reader = SliceReader::new(der)?;
+    while !reader.is_finished() {
+        let header = Header::decode(&mut reader)?;
+        let value = reader.read_slice(header.length)?;
+        if header.tag.is_constructed() && !value.is_empty() {
+            check_lengths(value, depth.checked_sub(1).ok_or(ErrorKind::Failed)?)?;
+        }
+    }
+    Ok(())
+}
+
 /// The bytes of `TBSCertificate` as they are: encoding it anew might change them.
-fn signed_bytes(certificate: &[u8]) -> der::Result<&[u8]> {
+pub(crate) fn signed_bytes(certificate: &[u8]) -> der::Result<&[u8]> {
     let mut reader = SliceReader::new(certificate)?;
     reader.sequence(|fields| {
         let signed = fields.tlv_bytes()?;
@@ -261,27 +160,8 @@ fn signed_bytes(certificate: &[u8]) -> der::Result<&[u8]> {
     })
 }
 
-/// The first value of an attribute of a name.
-fn attribute(name: &Name, oid: ObjectIdentifier) -> Option<String> {
-    let mut attributes = name.0.iter().flat_map(|set| set.0.iter());
-    attributes
-        .find(|attribute| attribute.oid == oid)
-        .and_then(|attribute: &AttributeTypeAndValue| string(&attribute.value))
-}
-
-fn string(value: &Any) -> Option<String> {
-    match value.tag() {
-        Tag::Utf8String => value.decode_as::<Utf8StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::PrintableString => value.decode_as::<PrintableStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::Ia5String => value.decode_as::<Ia5StringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::TeletexString => value.decode_as::<TeletexStringRef<'_>>().ok().map(|text| text.as_str().to_owned()),
-        Tag::BmpString => value.decode_as::<BmpString>().ok().map(|text| text.to_string()),
-        _ => None,
-    }
-}
-
-fn untrusted(why: &str) -> Error {
-    Error::Certificate(why.to_owned())
+fn untrusted(why: &'static str) -> Error {
+    Error::Certificate(Distrust::Other(why))
 }
 
 fn unreadable() -> Error {

@@ -1,189 +1,110 @@
-//! A parsed document with unique ids, and the elements in it.
+//! A parsed document, with unique ids.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::ops::Range;
 
-use uppsala::{NodeId, NodeKind};
+use uppsala::{Attribute, PullParser};
 
-use crate::Error;
+use crate::builder::Builder;
+use crate::{Element, Error};
 
-const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
-
+/// Namespace of the prefix `xml`: `xml:id`.
+pub(crate) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// WS-Security utility namespace: `wsu:Id`, `wsu:Timestamp`.
 pub(crate) const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
-
-/// The attributes that are ids without a schema saying so (bank-channel brief 2.2 and 12 l).
-const ID_ATTRIBUTES: [(&str, &str); 4] = [(WSU, "Id"), (XML_NAMESPACE, "id"), ("", "Id"), ("", "ID")];
+/// XML signature namespace.
+pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 
 const MAX_DEPTH: u32 = 64;
 
 /// A document without document type or entities, in which every id (`wsu:Id`, `xml:id`, `Id`, `ID`) is unique.
+///
+/// The nodes are one list in document order, and what is below a node is the part of the list after it. The tokenizer is
+/// a library's; the tree that it offers takes 15 times the memory of the text.
 pub struct Document<'a> {
-    pub(crate) dom: uppsala::Document<'a>,
-    root: NodeId,
+    /// What was parsed.
+    pub(crate) text: &'a str,
+    pub(crate) has_declaration: bool,
+    pub(crate) root: NodeId,
+    pub(crate) nodes: Vec<Node<'a>>,
+    pub(crate) attributes: Vec<Attribute<'a>>,
+    pub(crate) declarations: Vec<Declaration<'a>>,
+    pub(crate) namespaces: Vec<Cow<'a, str>>,
+    /// Every `ds:Signature`, in document order.
+    pub(crate) signatures: Vec<NodeId>,
+}
+
+/// A place in the list of nodes.
+pub(crate) type NodeId = usize;
+
+/// A prefix, "" for the default namespace, and the namespace.
+pub(crate) type Declaration<'a> = (Cow<'a, str>, Cow<'a, str>);
+
+/// A node, kept small: there is one for every 30 bytes or so of a list of files.
+pub(crate) struct Node<'a> {
+    /// The element that it is in; at the top the node itself.
+    pub(crate) parent: u32,
+    /// The first node after it that is not below it.
+    pub(crate) end: u32,
+    pub(crate) kind: Kind<'a>,
+}
+
+pub(crate) enum Kind<'a> {
+    Element(ElementData),
+    /// Character data, of a CDATA section too.
+    Text(Cow<'a, str>),
+    Comment(Cow<'a, str>),
+    /// Target and data with one space between.
+    Instruction(String),
+}
+
+/// Where the parts of an element are in the lists of its document. Positions in the text are bytes.
+pub(crate) struct ElementData {
+    /// From the `<` of the start tag.
+    pub(crate) start: u32,
+    /// To after the `>` of the end tag.
+    pub(crate) stop: u32,
+    pub(crate) first_attribute: u32,
+    pub(crate) first_declaration: u32,
+    pub(crate) attributes: u16,
+    pub(crate) declarations: u16,
+    pub(crate) namespace: u16,
+    /// Length of the name with its prefix and colon.
+    pub(crate) name: u16,
+    /// Length of the prefix with its colon.
+    pub(crate) prefix: u16,
 }
 
 impl<'a> Document<'a> {
-    /// Parses UTF-8 text (XML 1.0). Depth is capped at 64 elements.
+    /// Parses UTF-8 text (XML 1.0). Depth is capped at 64 elements, length at 4 GiB.
     pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(text).map_err(|_| Error::Malformed("not UTF-8".into()))?;
-        let dom = uppsala::Parser::new()
-            .with_forbid_dtd(true)
-            .with_forbid_entities(true)
-            .with_max_depth(MAX_DEPTH)
-            .parse(text)
-            .map_err(|error| Error::Malformed(error.to_string()))?;
-        check_declaration(&dom)?;
-        let root = dom.document_element().ok_or_else(|| Error::Malformed("no document element".into()))?;
-        let document = Self { dom, root };
-        document.check_elements()?;
+        let mut events =
+            PullParser::new(text).with_max_depth(MAX_DEPTH).with_forbid_dtd(true).with_forbid_entities(true);
+        let mut builder = Builder::new(text)?;
+        while let Some(event) = events.next_event().map_err(|error| Error::Malformed(error.to_string()))? {
+            builder.take(event)?;
+        }
+        let document = builder.finish()?;
+        document.check_ids()?;
         Ok(document)
     }
 
     /// The document element.
     #[must_use]
     pub fn root(&self) -> Element<'_> {
-        Element { dom: &self.dom, node: self.root }
+        Element { document: self, node: self.root }
     }
 
-    /// Unique ids, and no prefix declared as nothing: Namespaces in XML 1.0 forbids it, the parser lets it pass, and
-    /// canonicalisation would not show it.
-    fn check_elements(&self) -> Result<(), Error> {
+    /// A node and everything below it.
+    pub(crate) fn tree(&self, node: NodeId) -> Range<NodeId> {
+        node..self.nodes.get(node).map_or(node, |it| it.end as NodeId)
+    }
+
+    fn check_ids(&self) -> Result<(), Error> {
         let mut seen = HashSet::new();
-        for element in self.root().with_descendants() {
-            if element.declarations().any(|(prefix, namespace)| !prefix.is_empty() && namespace.is_empty()) {
-                return Err(Error::Malformed("a prefix is declared as nothing".into()));
-            }
-            for id in element.ids() {
-                if !seen.insert(id) {
-                    return Err(Error::Malformed("two elements have one id".into()));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check_declaration(dom: &uppsala::Document<'_>) -> Result<(), Error> {
-    let Some(declaration) = &dom.xml_declaration else { return Ok(()) };
-    if declaration.version != "1.0" {
-        return Err(Error::Malformed("not XML 1.0".into()));
-    }
-    let encoding = declaration.encoding.as_deref().unwrap_or("UTF-8");
-    let is_one_of = |names: &[&str]| names.iter().any(|name| name.eq_ignore_ascii_case(encoding));
-    // Text of ASCII characters only is the same in the encodings that Samlink's older answers declare.
-    if is_one_of(&["UTF-8", "US-ASCII"]) || is_one_of(&["ISO-8859-1", "ISO-8859-15"]) && dom.input_text().is_ascii() {
-        return Ok(());
-    }
-    Err(Error::Malformed("declared as something else than UTF-8".into()))
-}
-
-/// One element of a document.
-#[derive(Clone, Copy)]
-pub struct Element<'d> {
-    pub(crate) dom: &'d uppsala::Document<'d>,
-    pub(crate) node: NodeId,
-}
-
-impl<'d> Element<'d> {
-    /// Whether the element has this namespace ("" for none) and local name.
-    #[must_use]
-    pub fn is(&self, namespace: &str, local_name: &str) -> bool {
-        self.local_name() == local_name && self.namespace() == namespace
-    }
-
-    /// Local name.
-    #[must_use]
-    pub fn local_name(&self) -> &'d str {
-        self.data().map_or("", |element| &element.name.local_name)
-    }
-
-    /// Namespace, "" for none.
-    #[must_use]
-    pub fn namespace(&self) -> &'d str {
-        self.data().and_then(|element| element.name.namespace_uri.as_deref()).unwrap_or("")
-    }
-
-    /// Child elements in document order.
-    pub fn children(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        let dom = self.dom;
-        dom.children_iter(self.node).filter(|&node| dom.element(node).is_some()).map(move |node| Self { dom, node })
-    }
-
-    /// The only child with this name; none if it is absent or not unique.
-    #[must_use]
-    pub fn child(&self, namespace: &str, local_name: &str) -> Option<Element<'d>> {
-        let mut named = self.children().filter(|child| child.is(namespace, local_name));
-        let only = named.next()?;
-        named.next().is_none().then_some(only)
-    }
-
-    /// The element's own text: all text children (comments skipped), as written.
-    #[must_use]
-    pub fn text(&self) -> String {
-        self.dom
-            .children_iter(self.node)
-            .filter_map(|node| match self.dom.node_kind(node) {
-                Some(NodeKind::Text(text) | NodeKind::CData(text)) => Some(&**text),
-                _ => None,
-            })
-            .collect()
-    }
-
-    /// An attribute's value by namespace ("" for none) and local name.
-    #[must_use]
-    pub fn attribute(&self, namespace: &str, local_name: &str) -> Option<&'d str> {
-        self.data()?
-            .attributes
-            .iter()
-            .find(|attribute| {
-                attribute.name.local_name == local_name
-                    && attribute.name.namespace_uri.as_deref().unwrap_or("") == namespace
-            })
-            .map(|attribute| &*attribute.value)
-    }
-
-    /// Whether one of the element's ids is this one.
-    pub(crate) fn has_id(&self, id: &str) -> bool {
-        self.ids().any(|own| own == id)
-    }
-
-    /// The element and all elements below it, in document order.
-    pub(crate) fn with_descendants(&self) -> impl Iterator<Item = Element<'d>> + use<'d> {
-        let dom = self.dom;
-        std::iter::once(self.node)
-            .chain(dom.descendants(self.node))
-            .filter(|&node| dom.element(node).is_some())
-            .map(move |node| Self { dom, node })
-    }
-
-    /// What a prefix means here, if anything.
-    pub(crate) fn namespace_of_prefix(&self, prefix: &str) -> Option<&'d str> {
-        let dom = self.dom;
-        std::iter::successors(Some(self.node), |&node| dom.parent(node))
-            .flat_map(|node| Self { dom, node }.declarations())
-            .find_map(|(declared, namespace)| (declared == prefix).then_some(namespace))
-    }
-
-    /// The element's text in the source, from `<` to `>`, with where it starts.
-    pub(crate) fn source(&self) -> Result<(usize, &'d str), Error> {
-        let range = self.dom.node_range(self.node);
-        range
-            .and_then(|range| Some((range.start, self.dom.input_text().get(range)?)))
-            .filter(|(_, text)| text.starts_with('<') && text.ends_with('>'))
-            .ok_or_else(|| Error::Malformed("an element has no place in the source".into()))
-    }
-
-    fn ids(&self) -> impl Iterator<Item = &'d str> + use<'d> {
-        let element = *self;
-        ID_ATTRIBUTES.iter().filter_map(move |(namespace, name)| element.attribute(namespace, name))
-    }
-
-    fn declarations(&self) -> impl Iterator<Item = (&'d str, &'d str)> + use<'d> {
-        let declarations = self.data().into_iter().flat_map(|element| &element.namespace_declarations);
-        declarations.map(|(prefix, namespace)| (&**prefix, &**namespace))
-    }
-
-    fn data(&self) -> Option<&'d uppsala::Element<'d>> {
-        self.dom.element(self.node)
+        let mut ids = self.root().with_descendants().flat_map(|element| element.ids());
+        if ids.all(|id| seen.insert(id)) { Ok(()) } else { Err(Error::Malformed("two elements have one id".into())) }
     }
 }

@@ -24,10 +24,37 @@ pub enum Error {
     /// The message's own Timestamp says that it is not valid now.
     #[error("the message is outside its time of validity")]
     Expired,
-    /// The signer's certificate cannot be read, is outside its time, or does not chain to a pinned root.
+    /// The certificate cannot be read, is outside its time, or does not chain to a pinned root.
     #[error("the certificate is not trusted: {0}")]
-    Certificate(String),
-    /// The private key cannot be used for signing.
+    Certificate(Distrust),
+    /// Not decrypted. One answer for every reason, so that whoever sends changed messages learns nothing from it.
+    #[error("the message cannot be decrypted")]
+    Decryption,
+    /// The private key cannot be used.
     #[error("the private key cannot be used")]
     Key,
+}
+
+/// Why a certificate is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// A certificate of the path is not valid yet at the time in question.
+    #[error("a certificate is not valid yet")]
+    NotYetValid,
+    /// A certificate of the path has expired at the time in question.
+    #[error("a certificate has expired")]
+    Expired,
+    /// The path ends before a pinned root: it may be a new root, which nobody has decided to trust.
+    #[error("no pinned root issued it: the path ends at {subject} (SHA-256 {sha256}), issued by {issuer}")]
+    UnknownRoot {
+        /// Issuer of the last certificate of the path, RFC 4514.
+        issuer: String,
+        /// Subject of the last certificate of the path, RFC 4514: the issuer's own certificate, if it was offered.
+        subject: String,
+        /// SHA-256 of the last certificate of the path, lower-case hex.
+        sha256: String,
+    },
+    /// Anything else, in words.
+    #[error("{0}")]
+    Other(&'static str),
 }

@@ -1,5 +1,5 @@
-//! XML signature and WS-Security for the banks' Web Services channel: canonicalisation comes from a library, the rest is
-//! narrow and strict.
+//! XML signature, XML Encryption and WS-Security for the banks' Web Services channel: the tokenizer comes from a library,
+//! the rest is narrow and strict.
 //!
 //! What is refused, always: a document type, an entity, two elements with one id, a prefix declared as nothing, a
 //! signature whose covered element is not the element that is used, a part of `ds:Signature` or an algorithm that is not
@@ -7,20 +7,30 @@
 //! trust it.
 
 pub mod certificate;
-pub mod document;
+pub mod encryption;
 pub mod enveloped;
+pub mod inspect;
 pub mod policy;
 pub mod soap;
 
+mod builder;
+mod canonical;
+mod canonicalization;
+mod document;
+mod element;
 mod encoding;
 mod error;
+#[cfg(test)]
+mod interop;
 mod public_key;
 mod signature;
 mod signing_key;
 mod splice;
 mod template;
 
-pub use document::{Document, Element};
-pub use error::Error;
-pub use policy::Policy;
+pub use canonicalization::C14n;
+pub use document::Document;
+pub use element::Element;
+pub use error::{Distrust, Error};
+pub use policy::{Hash, Policy};
 pub use signing_key::SigningKey;

@@ -28,29 +28,42 @@ impl Policy {
     pub const LEGACY: Self = Self { hashes: &[Hash::Sha1, Hash::Sha256], min_rsa_bits: 1024 };
 }
 
-/// `ds:SignatureMethod` of RSA with SHA-256.
-pub(crate) const RSA_SHA256: &str = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256";
-/// `ds:DigestMethod` of SHA-256.
-pub(crate) const SHA256: &str = "http://www.w3.org/2001/04/xmlenc#sha256";
-
 const SHA1_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.5");
 const SHA256_WITH_RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11");
 
 impl Hash {
-    pub(crate) fn from_signature_algorithm(uri: &str) -> Option<Self> {
-        match uri {
-            "http://www.w3.org/2000/09/xmldsig#rsa-sha1" => Some(Self::Sha1),
-            RSA_SHA256 => Some(Self::Sha256),
-            _ => None,
+    const ALL: [Self; 2] = [Self::Sha1, Self::Sha256];
+
+    /// `ds:SignatureMethod` of RSA PKCS#1 v1.5 with it.
+    pub(crate) fn signature_uri(self) -> &'static str {
+        match self {
+            Self::Sha1 => "http://www.w3.org/2000/09/xmldsig#rsa-sha1",
+            Self::Sha256 => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
         }
     }
 
-    pub(crate) fn from_digest_algorithm(uri: &str) -> Option<Self> {
-        match uri {
-            "http://www.w3.org/2000/09/xmldsig#sha1" => Some(Self::Sha1),
-            SHA256 => Some(Self::Sha256),
-            _ => None,
+    /// `ds:DigestMethod` of it.
+    pub(crate) fn digest_uri(self) -> &'static str {
+        match self {
+            Self::Sha1 => "http://www.w3.org/2000/09/xmldsig#sha1",
+            Self::Sha256 => "http://www.w3.org/2001/04/xmlenc#sha256",
         }
+    }
+
+    /// Its short name in both namespaces: sha1, sha256.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+        }
+    }
+
+    pub(crate) fn from_signature_algorithm(uri: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hash| hash.signature_uri() == uri)
+    }
+
+    pub(crate) fn from_digest_algorithm(uri: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hash| hash.digest_uri() == uri)
     }
 
     /// Of a certificate's signature algorithm, RSA PKCS#1 v1.5 only.

@@ -4,8 +4,10 @@ use aws_lc_rs::signature::UnparsedPublicKey;
 use x509_cert::Certificate;
 use x509_cert::der::asn1::{ObjectIdentifier, UintRef};
 use x509_cert::der::{self, Decode, Reader, SliceReader};
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 
-use crate::{Error, Policy, policy::Hash};
+use crate::certificate::signed_bytes;
+use crate::{Distrust, Error, Policy, policy::Hash};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
@@ -13,24 +15,28 @@ const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 pub(crate) struct PublicKey {
     /// `RSAPublicKey` (RFC 8017 A.1.1), DER.
     pub(crate) pkcs1: Vec<u8>,
-    modulus_bits: usize,
+    pub(crate) modulus_bits: usize,
 }
 
 impl PublicKey {
-    /// The subject's key of a DER certificate.
+    /// The subject's key of a DER certificate. Nothing else of the certificate is read: that is for the chain.
     pub(crate) fn of_certificate(certificate: &[u8]) -> Result<Self, Error> {
-        let certificate = Certificate::from_der(certificate).map_err(|_| Error::Certificate("not readable".into()))?;
-        Self::of(&certificate)
+        let info = public_key_info(certificate).map_err(|_| Error::Certificate(Distrust::Other("not readable")))?;
+        Self::new(info.algorithm.oid, info.subject_public_key.as_bytes())
     }
 
     /// The subject's key of a certificate; RSA only.
     pub(crate) fn of(certificate: &Certificate) -> Result<Self, Error> {
         let info = &certificate.tbs_certificate.subject_public_key_info;
-        let pkcs1 = Some(&info.subject_public_key)
-            .filter(|_| info.algorithm.oid == RSA_ENCRYPTION)
-            .and_then(|key| key.as_bytes())
+        Self::new(info.algorithm.oid, info.subject_public_key.as_bytes())
+    }
+
+    fn new(algorithm: ObjectIdentifier, key: Option<&[u8]>) -> Result<Self, Error> {
+        let pkcs1 = key
+            .filter(|_| algorithm == RSA_ENCRYPTION)
             .ok_or_else(|| Error::NotAllowed("a key that is not RSA".into()))?;
-        let modulus_bits = modulus_bits(pkcs1).map_err(|_| Error::Certificate("its key is not readable".into()))?;
+        let modulus_bits =
+            modulus_bits(pkcs1).map_err(|_| Error::Certificate(Distrust::Other("its key is not readable")))?;
         Ok(Self { pkcs1: pkcs1.to_vec(), modulus_bits })
     }
 
@@ -52,6 +58,23 @@ impl PublicKey {
             .verify(message, signature)
             .map_err(|_| Error::SignatureValue)
     }
+}
+
+/// RFC 5280 4.1: after serial number, signature algorithm, issuer, validity and subject, and the version if it is stated.
+fn public_key_info(certificate: &[u8]) -> der::Result<SubjectPublicKeyInfoRef<'_>> {
+    const BEFORE: usize = 5;
+    let mut reader = SliceReader::new(signed_bytes(certificate)?)?;
+    reader.sequence(|fields| {
+        let version = usize::from(fields.peek_tag()?.is_context_specific());
+        for _ in 0..version + BEFORE {
+            fields.tlv_bytes()?;
+        }
+        let info = SubjectPublicKeyInfoRef::decode(fields)?;
+        while !fields.is_finished() {
+            fields.tlv_bytes()?;
+        }
+        Ok(info)
+    })
 }
 
 fn modulus_bits(pkcs1: &[u8]) -> der::Result<usize> {

@@ -1,8 +1,36 @@
 //! Where to put text into a document so that every other byte stays as it is (bank-channel brief 12 d).
 
+use std::ops::Range;
+
 use crate::{Element, Error};
 
-/// The tags of an element in the source of its document. Positions are bytes.
+/// A part of a text and what stands there instead. Positions are bytes.
+pub(crate) struct Edit {
+    at: Range<usize>,
+    text: String,
+}
+
+impl Edit {
+    pub(crate) fn insert(at: usize, text: String) -> Self {
+        Self { at: at..at, text }
+    }
+}
+
+/// The text with these edits, which are in its order and apart, with room for as many bytes more: it is copied once.
+pub(crate) fn apply(text: &str, edits: &[Edit], room: usize) -> String {
+    let added: usize = edits.iter().map(|edit| edit.text.len()).sum();
+    let mut edited = String::with_capacity(text.len() + added + room);
+    let mut copied = 0;
+    for edit in edits {
+        edited.push_str(&text[copied..edit.at.start]);
+        edited.push_str(&edit.text);
+        copied = edit.at.end;
+    }
+    edited.push_str(&text[copied..]);
+    edited
+}
+
+/// The tags of an element in the source of its document.
 pub(crate) struct Tags<'d> {
     /// The name as written, with its prefix.
     pub(crate) name: &'d str,
@@ -17,42 +45,31 @@ pub(crate) struct Tags<'d> {
 impl<'d> Tags<'d> {
     pub(crate) fn of(element: Element<'d>) -> Result<Self, Error> {
         let (start, source) = element.source()?;
+        let name = element.name();
         let start_tag = &source[..start_tag_length(source)];
-        let name_end = start_tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).unwrap_or(1);
-        Ok(Self { name: &start_tag[1..name_end], start_tag, attributes_at: start + name_end, start, source })
+        Ok(Self { name, start_tag, attributes_at: start + "<".len() + name.len(), start, source })
     }
 
-    /// An element without an end tag.
-    pub(crate) fn is_empty_tag(&self) -> bool {
-        self.start_tag.ends_with("/>")
+    /// The edit that makes `content` the first child, and where `content` is in the text then.
+    pub(crate) fn first_child(&self, content: &str) -> (Edit, usize) {
+        self.child_at(self.start + self.start_tag.len(), content)
     }
 
-    /// The document's text with `content` as the first child, and the position of `content` in it.
-    pub(crate) fn with_first_child(&self, text: &str, content: &str) -> (String, usize) {
-        self.with_child_at(text, self.start + self.start_tag.len(), content)
-    }
-
-    /// The document's text with `content` as the last child, and the position of `content` in it.
-    pub(crate) fn with_last_child(&self, text: &str, content: &str) -> (String, usize) {
+    /// The edit that makes `content` the last child.
+    pub(crate) fn last_child(&self, content: &str) -> Edit {
         let end_tag = self.source.rfind("</").unwrap_or(self.source.len());
-        self.with_child_at(text, self.start + end_tag, content)
+        self.child_at(self.start + end_tag, content).0
     }
 
-    fn with_child_at(&self, text: &str, position: usize, content: &str) -> (String, usize) {
-        if !self.is_empty_tag() {
-            return (insert(text, position, content), position);
+    fn child_at(&self, position: usize, content: &str) -> (Edit, usize) {
+        if !self.start_tag.ends_with("/>") {
+            return (Edit::insert(position, content.to_owned()), position);
         }
+        // An element without an end tag gets one.
         let tag_end = self.start + self.start_tag.len();
-        let opened = format!("{}>", &text[..tag_end - "/>".len()]);
-        let content_at = opened.len();
-        (format!("{opened}{content}</{}>{}", self.name, &text[tag_end..]), content_at)
+        let slash = tag_end - "/>".len();
+        (Edit { at: slash..tag_end, text: format!(">{content}</{}>", self.name) }, slash + ">".len())
     }
-}
-
-/// The text with `content` put in at a byte position.
-pub(crate) fn insert(text: &str, position: usize, content: &str) -> String {
-    let (before, after) = text.split_at(position);
-    [before, content, after].concat()
 }
 
 /// Up to the first `>` outside a quoted attribute value. The text is known to be well-formed.

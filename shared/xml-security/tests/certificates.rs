@@ -5,8 +5,8 @@
 mod common;
 
 use avain_test_support::reference_data;
-use avain_xml_security::certificate::{Roots, summary, verify_chain};
-use avain_xml_security::{Document, Error, Policy, soap};
+use avain_xml_security::certificate::{ChainCache, Roots, summary, verify_chain, verify_encryption_chain};
+use avain_xml_security::{Distrust, Document, Error, Policy, soap};
 use common::{NOW, Pki, params, rsa_key};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DnType, IsCa, KeyPair, KeyUsagePurpose,
@@ -36,6 +36,8 @@ fn leaf() -> CertificateParams {
     params
 }
 
+const NO_ROOT: &str = "no pinned root issued it";
+
 /// The path of these certificates, leaf first, to the last one as the pinned root.
 fn verify(path: &[&Issuer]) -> Result<(), String> {
     verify_at(path, NOW)
@@ -47,10 +49,16 @@ fn verify_at(path: &[&Issuer], at: OffsetDateTime) -> Result<(), String> {
     let leaf = ders.remove(0);
     // The order in which intermediates are offered is of no account.
     ders.reverse();
-    verify_chain(&leaf, &ders, &roots, at, &Policy::STRICT).map_err(|error| match error {
-        Error::Certificate(why) | Error::NotAllowed(why) => why,
+    let chain = verify_chain(&leaf, &ders, &roots, at, &Policy::STRICT).map_err(|error| match error {
+        Error::Certificate(Distrust::UnknownRoot { .. }) => NO_ROOT.to_owned(),
+        Error::Certificate(why) => why.to_string(),
+        Error::NotAllowed(why) => why,
         other => panic!("{other:?}"),
-    })
+    })?;
+    let (root, between) = (path.last().unwrap(), &path[1..path.len() - 1]);
+    assert_eq!(chain.anchor, root.der().to_vec());
+    assert_eq!(chain.issuers, between.iter().map(|issuer| issuer.der().to_vec()).collect::<Vec<_>>());
+    Ok(())
 }
 
 fn refused(why: &str) -> Result<(), String> {
@@ -68,8 +76,8 @@ fn a_path_to_a_pinned_root_is_accepted() {
 
     let lowest = under(authority("Lowest"), &lower);
     let five = under(leaf(), &lowest);
-    assert_eq!(verify(&[&five, &lowest, &lower, &middle, &root]), refused("no pinned root issued it"));
-    assert_eq!(verify(&[&under(leaf(), &lower), &middle, &root]), refused("no pinned root issued it"));
+    assert_eq!(verify(&[&five, &lowest, &lower, &middle, &root]), refused(NO_ROOT));
+    assert_eq!(verify(&[&under(leaf(), &lower), &middle, &root]), refused(NO_ROOT));
     let too_many = vec![middle.der().to_vec(); 9];
     let roots = Roots::from_der([root.der().to_vec()]).unwrap();
     let leaf = under(leaf(), &root);
@@ -81,17 +89,39 @@ fn a_root_of_the_same_name_with_another_key_is_refused() {
     let (genuine, spoofed) = (root("Root"), root("Root"));
     let (good, bad) = (under(leaf(), &genuine), under(leaf(), &spoofed));
     assert_eq!(verify(&[&good, &genuine]), Ok(()));
-    assert_eq!(verify(&[&bad, &genuine]), refused("its issuer's key did not sign it"));
-    assert_eq!(verify(&[&bad, &spoofed, &genuine]), refused("its issuer's key did not sign it"), "nor by offering it");
+    assert_eq!(verify(&[&bad, &genuine]), refused(NO_ROOT));
+    assert_eq!(verify(&[&bad, &spoofed, &genuine]), refused(NO_ROOT), "nor by offering it");
 
     // A bank changes its root's key and keeps the name: both are pinned for a time.
     for order in [[&genuine, &spoofed], [&spoofed, &genuine]] {
         let roots = Roots::from_der(order.map(|root| root.der().to_vec())).unwrap();
         for leaf in [&good, &bad] {
-            assert_eq!(verify_chain(leaf.der(), &[], &roots, NOW, &Policy::STRICT), Ok(()));
+            let chain = verify_chain(leaf.der(), &[], &roots, NOW, &Policy::STRICT).unwrap();
+            let issuer = if leaf.der() == good.der() { &genuine } else { &spoofed };
+            assert_eq!((chain.anchor, chain.issuers), (issuer.der().to_vec(), vec![]));
         }
     }
     assert!(verify_chain(good.der(), &[], &Roots::default(), NOW, &Policy::STRICT).is_err());
+}
+
+/// A new root is never trusted silently: the refusal says which one it is, so that somebody can decide.
+#[test]
+fn an_unknown_root_is_named() {
+    let (pinned, new) = (root("Pinned"), root("New, root"));
+    let middle = under(authority("Middle"), &new);
+    let leaf = under(leaf(), &middle);
+    let roots = Roots::from_der([pinned.der().to_vec()]).unwrap();
+    let refusal = |offered: &[&Issuer]| {
+        let offered: Vec<_> = offered.iter().map(|issuer| issuer.der().to_vec()).collect();
+        verify_chain(leaf.der(), &offered, &roots, NOW, &Policy::STRICT).unwrap_err()
+    };
+    let named = |issuer: &str, subject: &str, last: &Issuer| {
+        let sha256 = summary(last.der()).unwrap().sha256;
+        Error::Certificate(Distrust::UnknownRoot { issuer: issuer.into(), subject: subject.into(), sha256 })
+    };
+    assert_eq!(refusal(&[&new, &middle]), named(r"CN=New\, root", r"CN=New\, root", &new));
+    assert_eq!(refusal(&[&middle]), named(r"CN=New\, root", "CN=Middle", &middle));
+    assert_eq!(refusal(&[]), named("CN=Middle", "CN=Yritys Oy", &leaf));
 }
 
 #[test]
@@ -176,6 +206,61 @@ fn a_signer_must_be_for_signing() {
 }
 
 #[test]
+fn what_is_encrypted_to_must_be_for_encryption() {
+    let root = root("Root");
+    let roots = Roots::from_der([root.der().to_vec()]).unwrap();
+    for (usage, good) in [
+        (vec![], true),
+        (vec![KeyUsagePurpose::KeyEncipherment], true),
+        (vec![KeyUsagePurpose::DataEncipherment], true),
+        (vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::ContentCommitment], false),
+    ] {
+        let mut params = leaf();
+        params.key_usages = usage;
+        let leaf = under(params, &root);
+        let judged = verify_encryption_chain(leaf.der(), &[], &roots, NOW, &Policy::STRICT);
+        let expected = if good { None } else { Some(Error::Certificate(Distrust::Other("it is not for encryption"))) };
+        assert_eq!(judged.err(), expected);
+    }
+}
+
+/// The cache answers as the search does: for every other question, and at every other time.
+#[test]
+fn a_cached_chain_is_for_its_own_question_and_time() {
+    let (root, other) = (root("Root"), root("Other"));
+    let mut params = authority("Middle");
+    (params.not_before, params.not_after) = (NOW - Duration::DAY, NOW + Duration::DAY);
+    let middle = under(params, &root);
+    let leaf = under(leaf(), &middle);
+    let roots = |issuer: &Issuer| Roots::from_der([issuer.der().to_vec()]).unwrap();
+    let (right, wrong, offered) = (roots(&root), roots(&other), vec![middle.der().to_vec()]);
+    let narrow = Policy { hashes: &[], min_rsa_bits: 2048 };
+    let long = Policy { min_rsa_bits: 4096, ..Policy::STRICT };
+    let cache = ChainCache::default();
+    for _ in 0..3 {
+        for (roots, offered) in [(&right, &offered), (&wrong, &offered), (&right, &vec![])] {
+            for policy in [&Policy::STRICT, &Policy::LEGACY, &narrow, &long] {
+                for days in [0, -1, 1, -2, 2, 400] {
+                    for seconds in [0, -1, 1] {
+                        let at = NOW + Duration::days(days) + Duration::seconds(seconds);
+                        let cached = cache.verify_chain(leaf.der(), offered, roots, at, policy);
+                        assert_eq!(cached, verify_chain(leaf.der(), offered, roots, at, policy), "{at} {policy:?}");
+                    }
+                }
+            }
+        }
+        let for_encryption = cache.verify_encryption_chain(leaf.der(), &offered, &right, NOW, &Policy::STRICT);
+        assert!(for_encryption.is_err(), "found for signing");
+    }
+    // More chains than it keeps.
+    for min_rsa_bits in 1024..1100 {
+        let policy = Policy { min_rsa_bits, ..Policy::STRICT };
+        let cached = cache.verify_chain(leaf.der(), &offered, &right, NOW, &policy);
+        assert_eq!(cached, verify_chain(leaf.der(), &offered, &right, NOW, &policy));
+    }
+}
+
+#[test]
 fn a_critical_extension_that_is_not_understood_is_refused() {
     let root = root("Root");
     let mut extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 99999, 1], vec![5, 0]);
@@ -218,7 +303,7 @@ fn keys_and_hashes_follow_the_policy() {
     let signer = soap::verify(&document, &Policy::LEGACY, None, Duration::ZERO).unwrap().signer;
     let roots = Roots::from_pem(&pem("nordea/certs/ca_nordea_corporate_server_ca_03.pem")).unwrap();
     let judged = |policy| verify_chain(&signer, &[], &roots, datetime!(2022-06-01 0:00 UTC), policy);
-    assert_eq!(judged(&Policy::LEGACY), Ok(()));
+    assert!(judged(&Policy::LEGACY).is_ok());
     assert_eq!(judged(&Policy::STRICT), Err(Error::NotAllowed("RSA with Sha1".into())));
 }
 
@@ -237,6 +322,9 @@ fn a_summary_says_what_the_certificate_says() {
     assert_eq!((read.not_before, read.not_after), (NOW - Duration::days(30), NOW + Duration::days(300)));
     let public_key = rcgen::PublicKeyData::subject_public_key_info(certificate.key());
     assert_eq!(read.public_key, public_key);
+    assert_eq!((read.issuer.as_str(), read.subject.as_str()), ("CN=Pankin CA", "2.5.4.5=1234567890,CN=Yritys Oy"));
+    assert_eq!((read.key_bits, read.signature_algorithm.as_str()), (Some(2048), "sha256WithRSAEncryption"));
+    assert_eq!(read.sha256.len(), 64);
     assert!(matches!(summary(b"no certificate"), Err(Error::Certificate(_))));
 }
 
@@ -245,7 +333,7 @@ fn roots_are_read_from_pem() {
     let pki = Pki::shared();
     let block = avain_test_support::xmlsec::pem("CERTIFICATE", &pki.root);
     let roots = Roots::from_pem(&format!("Subject: CN=Test CA\n{block}\n{}", block.replace('\n', "\r\n"))).unwrap();
-    assert_eq!(verify_chain(&pki.leaf, &[], &roots, NOW, &Policy::STRICT), Ok(()));
+    assert!(verify_chain(&pki.leaf, &[], &roots, NOW, &Policy::STRICT).is_ok());
     for text in ["", "text", &block[..block.len() - 10], &block.replace("MII", "MI!")] {
         assert!(matches!(Roots::from_pem(text), Err(Error::Certificate(_))), "{text}");
     }

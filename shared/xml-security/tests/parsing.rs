@@ -98,6 +98,27 @@ fn depth_is_capped() {
     refused(&nested(100_000));
 }
 
+/// The tokenizer holds each attribute of an element against each other one: 4 MB of them took minutes.
+#[test]
+fn many_attributes_on_one_element_are_refused_before_they_are_compared() {
+    let element = |attribute: &str, count: usize| {
+        let attributes: Vec<String> = (0..count).map(|number| format!(" {attribute}{number}='=&quot;>'")).collect();
+        format!("<r><a{}/>text with ' and \"</r>", attributes.concat())
+    };
+    for attribute in ["a", "xml:a", "xmlns:a", "xmlns:é"] {
+        assert!(Document::parse(element(attribute, 64).as_bytes()).is_ok(), "{attribute}");
+        for count in [65, 129, 400, 400_000] {
+            let why = refused(&element(attribute, count));
+            assert_eq!(why, "too many attributes or namespace declarations on one element", "{attribute} {count}");
+        }
+    }
+    // Neither are they where it is not well-formed, in a tag without end.
+    refused(&format!("<a {}", "b='' ".repeat(400_000)));
+    refused(&"<a b='".repeat(400_000));
+    // A long text, and a long value, are no attributes.
+    parse(&format!("<a b='{0}' c=\"{0}\">{0}</a>", "\u{e4}= ".repeat(100_000)));
+}
+
 #[test]
 fn two_elements_with_one_id_are_refused() {
     let wsu = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";

@@ -15,7 +15,7 @@ use avain_domain::files::WAIT;
 use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
 use avain_domain::ports::{Clock, Store};
 use avain_domain::records::{
-    Agreement, Audited, Key, LAST_ID, Record, Shelf, Stored, Stretch, Upload, UploadEntry, Write,
+    Agreement, Audited, CertificateState, Key, LAST_ID, Record, Shelf, Stored, Stretch, Upload, UploadEntry, Write,
 };
 use avain_domain::{Context, organisations};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -35,9 +35,11 @@ const PAYMENT: &str = "pain.001.001.09";
 const SIGNED_TWICE: &str = "NDCORPAYS";
 /// In the shape of a session in which a second factor is chosen.
 const NO_SESSION: &str = "c.of-no-login-that-there-is";
-/// The other bank that is played.
-const NORDEA: &str = "nordea";
-const NORDEAS_CODE: &str = "1234567890";
+/// The other banks that are played: one deletes files, one encrypts.
+const OP: &str = "osuuspankki";
+const OPS_KEY: &str = "2251401483958635";
+const DANSKE: &str = "danskebank";
+const DANSKES_PIN: &str = "1234";
 /// When a registration that broke off counts as left over (avain-adapters-aws, cognito).
 const LEFT_OVER: Duration = Duration::seconds(61);
 
@@ -49,6 +51,8 @@ pub(super) enum Act {
     AllTheSame(Request<Bytes>, u16),
     /// An event for a task.
     Event(serde_json::Value),
+    /// An event for the renewal, which tells in its log how it went.
+    Renewal,
 }
 
 impl Act {
@@ -58,7 +62,9 @@ impl Act {
                 let answer = world.gateway.send(request.clone()).await.unwrap();
                 (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
             }
-            Self::Event(event) => {
+            Self::Event(_) | Self::Renewal => {
+                let nothing = json!({});
+                let event = if let Self::Event(event) = self { event } else { &nothing };
                 let answer = world.stack.account.invoke(world.stack.id(function), event).await;
                 let status = if answer.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
                 (status, answer.unwrap_or_else(|error| error))
@@ -66,18 +72,20 @@ impl Act {
         }
     }
 
-    pub(super) fn wants(&self, status: StatusCode) -> bool {
+    pub(super) fn wants(&self, status: StatusCode, told: &str) -> bool {
         match self {
             Self::Request(_, wanted) => wanted.is_none_or(|wanted| status.as_u16() == wanted),
             Self::AllTheSame(_, wanted) => status.as_u16() == *wanted,
             Self::Event(_) => status.is_success(),
+            Self::Renewal => status.is_success() && told.contains("certificate renewed"),
         }
     }
 
     /// How it ends for want of something.
-    pub(super) fn fails(&self, status: StatusCode) -> bool {
+    pub(super) fn fails(&self, status: StatusCode, told: &str) -> bool {
         match self {
-            Self::AllTheSame(..) => self.wants(status),
+            Self::AllTheSame(..) => self.wants(status, told),
+            Self::Renewal => status.is_server_error() || told.contains("certificate not renewed"),
             _ => status.is_server_error(),
         }
     }
@@ -97,9 +105,12 @@ pub(super) struct Scenes<'w> {
     approver: Signer,
     /// Uses the house's certificate, in data mode.
     colleague: (Story<'w>, Credentials),
-    /// A company with certificates at two banks, and one of it who uses both.
-    two_banks: (Story<'w>, Credentials),
-    user_of_two: (Story<'w>, Credentials),
+    /// A company with certificates at several banks, and one of it who uses them; both in data mode, and the id of an export key.
+    several_banks: (Story<'w>, Credentials),
+    user_of_several: (Story<'w>, Credentials),
+    at_op: Credentials,
+    at_op_too: Credentials,
+    their_export_key: String,
     /// The API key of a company that has verified its people itself.
     trusting: String,
     /// Logged out.
@@ -138,7 +149,11 @@ impl<'w> Scenes<'w> {
         let in_data_mode = world.open(&colleague, "data", &admin.api_key).await;
         colleague.log_out("admin", &colleagues).await.unwrap();
 
-        let (two_banks, user_of_two) = with_two_banks(world).await;
+        let (several_banks, user_of_several) = with_several_banks(world, &signer).await;
+        let at_op = world.open(&several_banks.0, "data", &several_banks.1.api_key).await;
+        let at_op_too = world.open(&user_of_several.0, "data", &several_banks.1.api_key).await;
+        let their_recipient = Recipient::generate("Exports <exports@esimerkki.fi>").unwrap();
+        several_banks.0.upload_key(&several_banks.1, &their_recipient.public_key().unwrap(), "export").await.unwrap();
         let trusting = world.new_story();
         let trusts = world.open(&trusting, "admin", "0").await;
         let skipped = json!({ "SkipPhoneVerification": true, "SkipEmailVerification": true });
@@ -161,8 +176,11 @@ impl<'w> Scenes<'w> {
             export_key,
             approver,
             colleague,
-            two_banks,
-            user_of_two,
+            several_banks,
+            user_of_several,
+            at_op,
+            at_op_too,
+            their_export_key: their_recipient.fingerprint(),
             trusting: trusts.api_key,
             gone,
             left_over,
@@ -240,12 +258,24 @@ impl<'w> Scenes<'w> {
             ("GetPolicy", "dynamodb:PutItem") => {
                 Act::AllTheSame(world.held("GetPolicy", house.policy(&self.gone)).await, 401)
             }
-            ("DeleteFile", _) => {
-                let file = Listed { file_type: "X".to_owned(), reference: "1".to_owned(), status: String::new() };
-                let delete = world.held("DeleteFile", house.delete(&self.data, BANK, &file)).await;
-                // The bank's files cannot be deleted.
-                let refusal = action == "dynamodb:PutItem";
-                if refusal { Act::AllTheSame(delete, 400) } else { Act::Request(delete, Some(400)) }
+            ("DeleteFile", "dynamodb:BatchGetItem") => self.delete(&self.user_of_several.0, &self.at_op_too).await,
+            ("DeleteFile", _) => self.delete(&self.several_banks.0, &self.at_op).await,
+            ("ExportCert", "dynamodb:BatchGetItem") => {
+                let (story, admin) = &self.several_banks;
+                let export = world.held("ExportCert", story.export(admin, DANSKE, &self.their_export_key)).await;
+                Act::Request(export, Some(200))
+            }
+            // One key is read alone, two are read together.
+            ("Renew", "dynamodb:GetItem") => {
+                let (story, admin) = self.joined().await;
+                story.enrol(&admin, BANK, &world.user_id(), ACTIVATION_CODE).await.unwrap();
+                self.nearly_ended(&story.company.email, Bank::SIMULATOR).await;
+                Act::Renewal
+            }
+            ("Renew", _) => {
+                let danske = Bank::parse(DANSKE).unwrap();
+                self.nearly_ended(&self.several_banks.0.company.email, danske).await;
+                Act::Renewal
             }
             // What only a notice needs, and what only a company that trusts its people.
             ("LoginMFA" | "PasswordReset", "ses:SendEmail") => {
@@ -262,7 +292,7 @@ impl<'w> Scenes<'w> {
                 Act::Request(world.held("ListCerts", colleague.certificates(colleagues)).await, Some(200))
             }
             ("ListCerts", "dynamodb:BatchGetItem") => {
-                let (user, users) = &self.user_of_two;
+                let (user, users) = &self.user_of_several;
                 Act::Request(world.held("ListCerts", user.certificates(users)).await, Some(200))
             }
             ("ListFiles", "dynamodb:BatchGetItem") => {
@@ -487,7 +517,7 @@ impl<'w> Scenes<'w> {
             ("DeleteAccount", _) => {
                 // Who uses certificates at two banks, or at one.
                 let (owner, key) = match action {
-                    "dynamodb:BatchGetItem" => (&self.two_banks.0, &self.two_banks.1),
+                    "dynamodb:BatchGetItem" => (&self.several_banks.0, &self.several_banks.1),
                     _ => (house, &self.admin),
                 };
                 let leaver = world.new_story();
@@ -622,6 +652,30 @@ impl<'w> Scenes<'w> {
         self.world.store().commit(vec![audited, event]).await.unwrap();
     }
 
+    /// A DeleteFile of a payment that waits at the bank.
+    async fn delete(&self, story: &Story<'_>, data: &Credentials) -> Act {
+        let (file, signature) = self.new_payment();
+        let before = waiting(story, data).await;
+        story.upload(data, OP, PAYMENT, file.as_bytes(), &signature).await.unwrap();
+        let new = waiting(story, data).await.into_iter().find(|it| !before.contains(it)).unwrap();
+        Act::Request(self.world.held("DeleteFile", story.delete(data, OP, &new)).await, Some(200))
+    }
+
+    /// The certificate's record says that it ends soon, and that nobody has tried to renew it.
+    async fn nearly_ended(&self, account: &str, bank: Bank) {
+        let store = self.world.store();
+        let key = Key::Certificate(Email::parse(account).unwrap(), bank);
+        let Stored { record: Record::Certificate(mut certificate), version } =
+            store.get(&[key]).await.unwrap().remove(0)
+        else {
+            panic!()
+        };
+        let CertificateState::Active { expires, .. } = &mut certificate.state else { panic!() };
+        *expires = SystemClock.now() + Duration::DAY;
+        certificate.renewal = None;
+        store.commit(vec![Write::Replace(Record::Certificate(certificate), version)]).await.unwrap();
+    }
+
     fn script(&self, operation: Operation, fault: Fault) {
         self.world.banks.simulator.script_operation(BankKey::Simulator, operation, fault);
     }
@@ -641,6 +695,12 @@ impl<'w> Scenes<'w> {
     }
 }
 
+/// The payments that wait at OP.
+async fn waiting(story: &Story<'_>, data: &Credentials) -> Vec<Listed> {
+    let listed = story.files(data, OP, "ALL").await.unwrap();
+    listed.into_iter().filter(|it| it.status == "WFP").collect()
+}
+
 /// When what happens then is old enough to be sealed.
 struct LongAgo;
 
@@ -650,17 +710,24 @@ impl Clock for LongAgo {
     }
 }
 
-/// A company with certificates at two banks, and one of it who uses both, each with its credentials as an admin.
-async fn with_two_banks(world: &World) -> ((Story<'_>, Credentials), (Story<'_>, Credentials)) {
+/// A company with certificates at several banks, and one of it who uses them, each with its credentials as an admin.
+async fn with_several_banks<'w>(
+    world: &'w World,
+    signer: &Signer,
+) -> ((Story<'w>, Credentials), (Story<'w>, Credentials)) {
     let owner = world.new_story();
     let admin = world.open(&owner, "admin", "0").await;
     let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "scene" };
     let (store, organisation) = (world.store(), organisation_of(&admin));
     organisations::set_agreement(context, &store, &organisation, Agreement::Active).await.unwrap();
     owner.enrol(&admin, BANK, &world.user_id(), ACTIVATION_CODE).await.unwrap();
-    owner.enrol(&admin, NORDEA, "11111111", NORDEAS_CODE).await.unwrap();
+    owner.enrol(&admin, OP, "1000000000", OPS_KEY).await.unwrap();
+    owner.enrol(&admin, DANSKE, "360817", DANSKES_PIN).await.unwrap();
     let user = world.new_story();
     let users = world.open(&user, "admin", &admin.api_key).await;
+    for (story, admin) in [(&owner, &admin), (&user, &users)] {
+        story.upload_key(admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
+    }
     owner.share(&admin, &user.company.email).await.unwrap();
     ((owner, admin), (user, users))
 }

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use time::{Month, OffsetDateTime, UtcOffset};
 
 use super::items::Item;
-use super::keys::{joined, parts};
+use super::keys::{account_of, joined, parts};
 
 const PARTITION: &str = "GSI1PK";
 const SORT: &str = "GSI1SK";
@@ -31,10 +31,12 @@ pub(super) fn attributes(record: &Record) -> Item {
 
 /// What an item of the index says.
 pub(super) fn read(item: &Item) -> Result<Expiring, Unavailable> {
-    let sort = item.get(SORT).and_then(|value| value.as_s().ok());
-    let found = sort.and_then(|sort| match parts(sort).as_slice() {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
+    let account = text(super::keys::PARTITION).and_then(|partition| account_of(partition));
+    let found = text(SORT).and_then(|sort| match parts(sort).as_slice() {
         [time, organisation, bank] => Some(Expiring {
             organisation: OrganisationId(organisation.clone()),
+            account: account?,
             bank: Bank::parse(bank)?,
             expires: OffsetDateTime::parse(time, &Rfc3339).ok()?,
         }),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use avain_domain::names::OrganisationId;
+use avain_domain::names::{Email, OrganisationId};
 use avain_domain::records::{AUDITED_PARTS, Counter, Key, KeyId, Shelf, Trail, batch_id, observation_id};
 use aws_sdk_dynamodb::types::AttributeValue;
 
@@ -90,8 +90,16 @@ impl Place {
 }
 
 /// The partition of an account.
-pub(super) fn account_partition(email: &avain_domain::names::Email) -> String {
+pub(super) fn account_partition(email: &Email) -> String {
     joined(&["ACCOUNT", email.as_str()])
+}
+
+/// Whose partition it is, if it is an account's.
+pub(super) fn account_of(partition: &str) -> Option<Email> {
+    match parts(partition).as_slice() {
+        [kind, email] if kind == "ACCOUNT" => Email::parse(email),
+        _ => None,
+    }
 }
 
 /// The partition of a shelf; sort keys in it are ids. An address may hold `%`, so members and observations are read as a whole

@@ -439,7 +439,12 @@ pub(crate) async fn certificates_are_found_by_their_end(store: &dyn Store, tag: 
         found.sort_by_key(|it| it.expires);
         found
     };
-    let as_found = |it: &BankCertificate, expires| Expiring { organisation: organisation(tag), bank: it.bank, expires };
+    let as_found = |it: &BankCertificate, expires| Expiring {
+        organisation: organisation(tag),
+        account: it.email.clone(),
+        bank: it.bank,
+        expires,
+    };
     let all = [as_found(&nordea, before), as_found(&simulator, border), as_found(&aktia, after)];
     assert_eq!(found(before - Duration::days(90), after + Duration::days(90)).await, all);
     assert_eq!(found(before, after).await, all);
@@ -470,6 +475,7 @@ fn certificate(tag: &str, bank: Bank, state: CertificateState) -> BankCertificat
         },
         state,
         encryption: None,
+        renewal: None,
         shared_to: Vec::new(),
         started: OffsetDateTime::UNIX_EPOCH,
     }

@@ -4,8 +4,8 @@ use avain_domain::names::{Bank, Email, Login, Mode};
 use avain_domain::records::{
     Account, Actor, Agreement, ApiKey, Attempts, AuditBatch, AuditEvent, AuditHead, Audited, BankCertificate,
     CertificateState, Count, Counter, EncryptionPair, Export, KeyId, KeyKind, Member, ModeRecord, Observation,
-    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, RecoveryCodes, Refusal, RetiredCertificate, SHARDS,
-    SealedKey, Share, SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
+    Observed, Organisation, PgpKey, PgpPurpose, Policy, Record, RecoveryCodes, Refusal, Renewal, RetiredCertificate,
+    SHARDS, SealedKey, Share, SignatureRule, SpentChallenge, Trail, Upload, UploadEntry, UploadState,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -129,7 +129,8 @@ fn keys(tag: &str) -> Vec<Record> {
             user_id: "11111111".to_owned(),
             key: key_id(tag, KeyKind::Bank, &format!("{}/1", bank.as_str())),
             state,
-            encryption: (number == 2).then(|| EncryptionPair { certificate: every_byte.clone(), key }),
+            encryption: (number == 2).then(|| EncryptionPair { certificate: every_byte.clone(), key: key.clone() }),
+            renewal: (number > 0).then(|| Renewal { tried: FINE, key: (number == 2).then_some(key) }),
             shared_to: (0..number).map(|number| email(tag, &format!("account{number}"))).collect(),
             started: WHOLE,
         }));

@@ -117,6 +117,7 @@ fn may_be_absent(record: &Record, attribute: &str) -> bool {
             | (Record::Count(_), "expires")
             | (Record::Upload(_), "blob")
             | (Record::Certificate(_) | Record::Retired(_), "encryption")
+            | (Record::Certificate(_), "renewal")
     )
 }
 

@@ -68,9 +68,10 @@ pub(crate) fn download<'a>(call: &'a Call<'a>) -> Running<'a> {
 pub(crate) fn delete<'a>(call: &'a Call<'a>) -> Running<'a> {
     Box::pin(async move {
         let caller = call.caller().await?;
-        check("FileType", &call.path("FileType")?, 40)?;
-        check("FileReference", &call.path("FileReference")?, 32)?;
-        files::delete(call.deps().banks()?, &caller, &call.path("Bank")?)?;
+        let (bank, file_type, reference) = (call.path("Bank")?, call.path("FileType")?, call.path("FileReference")?);
+        check("FileType", &file_type, 40)?;
+        check("FileReference", &reference, 32)?;
+        files::delete(desk(call)?, &caller, &bank, &file_type, &reference).await?;
         Ok(success("File deleted", json!({})))
     })
 }

@@ -1,11 +1,22 @@
 use avain_test_support::reference_data;
 use time::macros::{date, datetime};
 
+use super::certificates::{CertificateWanted, activation_hmac};
+use super::files::sanitised;
 use super::*;
-use crate::profile::nordea::{NORDEA, SIMULATOR};
+use crate::operation::{DOWNLOAD_FILE_LIST, GET_USER_INFO};
+use crate::profile::{TargetIdRule, profile};
 
-const CHANNEL: Channel<'static> =
-    Channel { profile: &NORDEA, user_id: "11111111", environment: Environment::Production, software: "Avain 0.1.0" };
+fn channel(bank: &str) -> Channel<'static> {
+    Channel {
+        profile: profile(bank).unwrap(),
+        user_id: "11111111",
+        environment: Environment::Production,
+        software: "Avain 0.1.0",
+        bank_certificate: None,
+    }
+}
+
 const STAMP: Stamp<'static> = Stamp { request_id: "R-1", at: datetime!(2027-01-15 12:00:00.9 +2) };
 
 #[test]
@@ -17,19 +28,20 @@ fn a_list_request_before_signing() {
         from: Some(date!(2027 - 01 - 01)),
         to: Some(date!(2027 - 01 - 15)),
     };
+    let channel = channel("nordea");
     let document =
-        CHANNEL.application_request(&DOWNLOAD_FILE_LIST, &STAMP, &CHANNEL.wanted_list(&list).unwrap()).unwrap();
+        channel.application_request(&DOWNLOAD_FILE_LIST, &STAMP, &channel.wanted_list(&list).unwrap()).unwrap();
     assert_eq!(
         document,
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ApplicationRequest xmlns=\"http://bxd.fi/xmldata/\">\
          <CustomerId>11111111</CustomerId><Command>DownloadFileList</Command>\
-         <Timestamp>2027-01-15T10:00:00Z</Timestamp><StartDate>2027-01-01</StartDate><EndDate>2027-01-15</EndDate>\
+         <Timestamp>2027-01-15T10:00:00.9Z</Timestamp><StartDate>2027-01-01</StartDate><EndDate>2027-01-15</EndDate>\
          <Status>DOWNLOADED</Status>\
          <Environment>PRODUCTION</Environment><TargetId>11111111A1</TargetId><SoftwareId>Avain 0.1.0</SoftwareId>\
          <FileType>&lt;TITO &amp; co&gt;</FileType></ApplicationRequest>"
     );
     assert_eq!(
-        CHANNEL.envelope(&DOWNLOAD_FILE_LIST, &STAMP, "<a/>").unwrap(),
+        channel.envelope(&DOWNLOAD_FILE_LIST, &STAMP, "<a/>").unwrap(),
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
          <soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header/><soapenv:Body>\
          <op:downloadFileListin xmlns:op=\"http://bxd.fi/CorporateFileService\" xmlns:mod=\"http://model.bxd.fi\">\
@@ -61,30 +73,53 @@ fn the_activation_hmac_is_the_one_of_the_reference_data() {
 }
 
 #[test]
-fn only_the_simulator_is_sent_the_code_itself() {
-    let nordea = CHANNEL.cert_application_request(&STAMP, "1234567890", b"csr").unwrap();
-    assert!(!nordea.contains("1234567890") && nordea.contains("<HMAC>"));
-    let simulator = Channel { profile: &SIMULATOR, ..CHANNEL };
-    let simulator = simulator.cert_application_request(&STAMP, "a-code-of-16-or-more", b"csr").unwrap();
-    assert!(simulator.contains("<TransferKey>a-code-of-16-or-more</TransferKey><HMAC>"));
+fn each_bank_gets_its_proof_of_the_code() {
+    let sent = |bank: &str, code: &str| {
+        let channel = channel(bank);
+        let service = channel.profile.certificate_service.as_ref().unwrap();
+        let wanted = CertificateWanted { command: service.command.as_deref(), pkcs10: Some(b"csr"), code: Some(code) };
+        let text = channel.cert_application_request(&STAMP, service, &wanted).unwrap();
+        between(&text, "</SoftwareId>", "</CertApplicationRequest>").to_owned()
+    };
+    let hmac = |code| format!("<HMAC>{}</HMAC>", activation_hmac(code, b"csr"));
+    let nordea = "<Command>GetCertificate</Command><Service>service</Service><Content>Y3Ny</Content>";
+    assert_eq!(sent("nordea", "1234567890"), format!("{nordea}{}", hmac("1234567890")));
+    let code = "a-code-of-16-or-more";
+    assert_eq!(sent("simulator", code), format!("{nordea}<TransferKey>{code}</TransferKey>{}", hmac(code)));
+    assert_eq!(
+        sent("osuuspankki", "2251401483958635"),
+        "<Compression>false</Compression><Service>MATU</Service><Content>Y3Ny</Content>\
+         <TransferKey>2251401483958635</TransferKey>"
+    );
+    let pem = BASE64.encode("-----BEGIN CERTIFICATE REQUEST-----\nY3Ny\n-----END CERTIFICATE REQUEST-----\n");
+    assert_eq!(
+        sent("sp", "1234567812345678"),
+        format!(
+            "<Command>GetCertificate</Command><Compression>false</Compression><Service>ISSUER</Service>\
+             <Content>{pem}</Content><TransferKey>1234567812345678</TransferKey>"
+        )
+    );
 }
 
 #[test]
 fn target_id_follows_the_profile() {
-    static OMITTED: Profile = Profile { target_id: TargetIdRule::Omitted, ..NORDEA };
-    static FIXED: Profile = Profile { target_id: TargetIdRule::Fixed("NONE"), ..NORDEA };
-    assert_eq!(CHANNEL.target_id(None), Err(Error::Field("TargetId")));
-    assert_eq!(CHANNEL.target_id(Some("A1")), Ok(Some("A1")));
-    assert_eq!(Channel { profile: &OMITTED, ..CHANNEL }.target_id(Some("A1")), Ok(None));
-    assert_eq!(Channel { profile: &FIXED, ..CHANNEL }.target_id(Some("A1")), Ok(Some("NONE")));
+    let of = |bank, given| channel(bank).target_id(given).map(|id| id.map(str::to_owned));
+    assert_eq!(of("nordea", None), Err(Error::Field("TargetId")));
+    assert_eq!(of("nordea", Some("A1")), Ok(Some("A1".into())));
+    assert_eq!(of("osuuspankki", Some("A1")), Ok(None));
+    assert_eq!(of("pop", Some("A1")), Ok(Some("NONE".into())));
+    assert_eq!(profile("danskebank").unwrap().target_id, TargetIdRule::Omitted);
 }
 
 #[test]
 fn a_request_id_is_a_name_and_not_markup() {
     for request_id in ["", "a b", "a\"/>", "ä", "0123456789012345678901234567890123456"] {
         let stamp = Stamp { request_id, ..STAMP };
-        assert_eq!(CHANNEL.envelope(&GET_USER_INFO, &stamp, "<a/>"), Err(Error::Field("RequestId")), "{request_id}");
+        let made = channel("nordea").envelope(&GET_USER_INFO, &stamp, "<a/>");
+        assert_eq!(made, Err(Error::Field("RequestId")), "{request_id}");
     }
+    let stamp = Stamp { request_id: "0123456789A", ..STAMP };
+    assert_eq!(channel("danskebank").envelope(&GET_USER_INFO, &stamp, "<a/>"), Err(Error::Field("RequestId")));
 }
 
 #[test]

@@ -6,12 +6,12 @@ use avain_bank_channel::answer::{self, Direction};
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
 use avain_bank_channel::{Error, Judge, Layer};
 use avain_test_support::xmlsec;
-use avain_xml_security::{Error as Reason, enveloped, soap};
+use avain_xml_security::{Error as Reason, Hash, enveloped, soap};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{DnType, SerialNumber};
 use time::Duration;
 
-use crate::bank::{Answer, Bank, CHANNEL, NOW, expected, issue, parameters};
+use crate::bank::{Answer, Bank, NOW, channel, expected, issue, parameters};
 
 const FILE: &str = "<FileDescriptors><FileDescriptor><FileReference>F1</FileReference><TargetId>A1</TargetId>\
     <ServiceId>S1</ServiceId><FileType>TITO</FileType><FileTimestamp>2027-01-15T00:00:00.0Z</FileTimestamp>\
@@ -76,12 +76,14 @@ fn content_is_decoded_and_unpacked_with_a_cap() {
     for method in ["GZIP", "gzip", "RFC1952"] {
         assert_eq!(file(&compressed(method, &packed)).unwrap(), b"camt");
     }
+    assert_eq!(file(&format!("<Content>{packed}</Content>")).unwrap(), b"camt", "without saying so");
+    assert_eq!(file("<Content>H4sA</Content>").unwrap(), [0x1f, 0x8b, 0], "it only begins so");
     let unreadable = |rest: &str, why: &str| assert_eq!(file(rest), Err(Error::Unreadable(why.into())));
     unreadable(&compressed("GZIP", &packed[..packed.len() / 4 * 3 / 4 * 4]), "the compressed content is broken");
     let bomb = BASE64.encode(gzip(&vec![0; 50 * 1024 * 1024 + 1]));
-    unreadable(&compressed("GZIP", &bomb), "the content is larger than 50 MiB");
+    unreadable(&compressed("GZIP", &bomb), "the content is larger than the bank's largest file");
     unreadable("<Encrypted>true</Encrypted><Content>AAAA</Content>", "the content is encrypted");
-    unreadable("<Compressed>maybe</Compressed><Content>AAAA</Content>", "a flag is neither true nor false");
+    unreadable("<Compressed>maybe</Compressed><Content>AAAA</Content>", "Compressed is not as the schema has it");
     unreadable("<Content>A</Content>", "base64 is broken");
     unreadable("", "no Content");
 }
@@ -123,7 +125,7 @@ fn an_answer_to_another_request_is_not_used() {
     assert_eq!(read(Answer { customer_id: "2", ..Answer::default() }), other("CustomerId"));
     assert_eq!(read(Answer { operation: "uploadFile", ..Answer::default() }), other("the operation"));
     let response = "<ApplicationResponse xmlns=\"http://example.com/\"/>";
-    let response = enveloped::sign(response, &bank.signer).unwrap();
+    let response = enveloped::sign(response, &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
     let answer = Answer::default().wrapped(&bank, &response);
     assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), other("the kind of response"));
 }
@@ -149,7 +151,8 @@ fn another_banks_signature_is_not_trusted_in_either_layer() {
         other => panic!("{other:?}"),
     };
     assert_eq!(distrusted(&Answer::default().signed(&other)), Layer::Envelope);
-    let response = enveloped::sign(&Answer::default().application(), &other.signer).unwrap();
+    let response =
+        enveloped::sign(&Answer::default().application(), &other.signer, &enveloped::Form::INCLUSIVE).unwrap();
     assert_eq!(distrusted(&Answer::default().wrapped(&bank, &response)), Layer::Application);
 }
 
@@ -168,7 +171,7 @@ fn an_answer_is_valid_for_its_own_time_only() {
             panic!("{bad}")
         };
     }
-    let later = Judge::live(&bank.roots, NOW + Duration::days(800), Duration::minutes(1));
+    let later = Judge::live(&bank.trust, NOW + Duration::days(800), Duration::minutes(1));
     let answer = Answer { created: NOW + Duration::days(800), ..Answer::default() }.signed(&bank);
     assert!(matches!(
         answer::file_list(&answer, &expected(), &later),
@@ -194,7 +197,8 @@ fn an_answer_without_a_signed_time_is_not_used() {
          </wsse:SecurityTokenReference></KeyInfo></Signature></wsse:Security></s:Header>\
          <s:Body xmlns:wsu=\"{WSU}\" wsu:Id=\"B\">"
     );
-    let application = enveloped::sign(&Answer::default().application(), &bank.signer).unwrap();
+    let application =
+        enveloped::sign(&Answer::default().application(), &bank.signer, &enveloped::Form::INCLUSIVE).unwrap();
     let template = Answer::default().envelope(&application).replace("<s:Header/><s:Body>", &security);
     let Some(signed) = xmlsec::sign(&template, bank.signer_key.pkcs8()) else { return };
     let reason = Reason::NotSigned("there is no Timestamp");
@@ -211,9 +215,9 @@ fn a_fault_is_neither_success_nor_refusal() {
          <faultcode>s:Server</faultcode><faultstring>Invalid\n sender</faultstring><detail>\
          <f:FileServiceFaultElement xmlns:f=\"http://bxd.fi/CorporateFileService\"><category>C</category>\
          <code>601</code></f:FileServiceFaultElement></detail></s:Fault></s:Body></s:Envelope>";
-    let fault = Error::Fault { unverified: "s:Server: Invalid  sender: C: 601".into() };
+    let fault = Error::Fault { code: Some("601".into()), unverified: "s:Server: Invalid  sender: C: 601".into() };
     assert_eq!(answer::upload(envelope.as_bytes(), &expected(), &bank.judge()), Err(fault.clone()));
-    let signed = soap::sign(envelope, &bank.signer, "A-1", NOW, Duration::minutes(5)).unwrap();
+    let signed = soap::sign(envelope, &bank.signer, Hash::Sha256, "A-1", NOW, Duration::minutes(5)).unwrap();
     assert_eq!(answer::upload(signed.as_bytes(), &expected(), &bank.judge()), Err(fault));
 }
 
@@ -229,12 +233,14 @@ fn what_is_no_answer_is_unreadable() {
 #[test]
 fn a_descriptor_outside_the_schema_spoils_the_list() {
     let bank = Bank::new("Bank");
-    for (field, why) in [("F1", "no FileReference"), ("TITO", "no FileType")] {
+    for (field, why) in
+        [("F1", "FileReference is not as the schema has it"), ("TITO", "FileType is not as the schema has it")]
+    {
         let answer = bank.answer("downloadFileList", "00", &FILE.replace(field, ""));
         assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), Err(Error::Unreadable(why.into())));
     }
     let answer = bank.answer("downloadFileList", "00", &FILE.replace("F1", &"F".repeat(33)));
-    let too_long = Error::Unreadable("FileReference is too long".into());
+    let too_long = Error::Unreadable("FileReference is not as the schema has it".into());
     assert_eq!(answer::file_list(&answer, &expected(), &bank.judge()), Err(too_long));
 }
 
@@ -242,19 +248,14 @@ fn a_descriptor_outside_the_schema_spoils_the_list() {
 fn the_issued_certificate_is_the_one_asked_for() {
     let bank = Bank::new("Bank");
     let key = PrivateKey::generate().unwrap();
-    let request = CertificateRequest::new(&CHANNEL, &key, "Fixture Oy").unwrap();
+    let request = CertificateRequest::new(&channel("nordea"), &key, "Fixture Oy").unwrap();
     let read = |certificates: &[Vec<u8>]| {
         let entry =
             |der| format!("<Certificate><Name/><Certificate>{}</Certificate></Certificate>", BASE64.encode(der));
         let entries: Vec<_> = certificates.iter().map(entry).collect();
         let rest = format!("<Certificates>{}</Certificates>", entries.concat());
         let answer = Answer { operation: "getCertificate", rest: &rest, ..Answer::default() };
-        let application = answer
-            .application()
-            .replace("http://bxd.fi/xmldata/", "http://filetransfer.nordea.com/xmldata/")
-            .replace("ApplicationResponse", "CertApplicationResponse");
-        let application = enveloped::sign(&application, &bank.signer).unwrap();
-        answer::certificate(&answer.wrapped(&bank, &application), &expected(), &bank.judge(), request.public_key())
+        answer::certificate(&answer.signed(&bank), &expected(), &bank.judge(), request.public_key())
     };
     let issued = |user_id: &str, key: &PrivateKey, days: i64| {
         let mut parameters = parameters("Fixture Oy");

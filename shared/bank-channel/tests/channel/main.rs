@@ -5,7 +5,16 @@
 mod accounts;
 mod answers;
 mod bank;
+mod checked;
+mod checks;
+mod codes;
+mod danske;
+mod every_bank;
+mod gem;
+mod op;
 mod profiles;
 mod properties;
 mod recorded;
 mod requests;
+mod roots;
+mod samlink;

@@ -2,13 +2,19 @@
 
 use std::sync::LazyLock;
 
-use avain_bank_channel::{Error, answer};
+use avain_bank_channel::check::{self, Saved, Verdict};
+use avain_bank_channel::{Error, Profile, Trust, answer, profile};
 use proptest::prelude::*;
 
-use crate::bank::{Answer, Bank, expected};
+use crate::bank::{Answer, Bank, NOW, expected};
 
 static BANK: LazyLock<Bank> = LazyLock::new(|| Bank::new("Bank"));
 static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| Answer::default().signed(&BANK));
+
+fn saved(bank: &str) -> Saved<'static> {
+    let profile = profile(bank).unwrap();
+    Saved { profile, trust: &BANK.trust, keys: &[], at: None, now: NOW, sent_request_id: None }
+}
 
 proptest! {
     #[test]
@@ -28,6 +34,34 @@ proptest! {
         // Some bytes mean nothing (the declaration, case of a character reference): then the answer is the same.
         let read = answer::file_list(&bytes, &expected(), &BANK.judge());
         prop_assert!(read.is_err() || read == Ok(vec![]));
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_check_never_panics_and_accepts_nothing_unsigned(bytes in any::<Vec<u8>>(), text in ".{0,200}") {
+        for (bank, bytes) in [("nordea", bytes.as_slice()), ("osuuspankki", text.as_bytes()), ("danskebank", text.as_bytes())] {
+            prop_assert_ne!(check::answer(bytes, &saved(bank)).verdict, Verdict::Accept);
+        }
+    }
+
+    #[test]
+    fn a_changed_byte_is_told_or_means_nothing(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let good = check::answer(&GOOD, &saved("nordea"));
+        prop_assert_eq!(good.verdict, Verdict::Accept);
+        let mut bytes = GOOD.clone();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        let changed = check::answer(&bytes, &saved("nordea"));
+        prop_assert!(changed.verdict != Verdict::Accept || changed == good);
+    }
+
+    #[test]
+    fn an_operators_texts_are_read_or_refused(text in "(\\PC|\n){0,200}|(bank|name|=|\"|\\[|\\]|\n|[a-z_ ])*") {
+        prop_assert!(Profile::from_toml(&text).is_err());
+        prop_assert!(Trust::from_pem(&text).is_err());
+        let block = format!("-----BEGIN CERTIFICATE-----{text}-----END CERTIFICATE-----");
+        prop_assert!(Trust::from_pem(&block).is_err());
     }
 }
 

@@ -3,11 +3,10 @@
 
 use std::path::Path;
 
-use avain_bank_channel::profile::nordea::NORDEA;
-use avain_bank_channel::{Error, Expected, Judge, Layer, answer};
+use avain_bank_channel::{Error, Expected, Judge, Layer, Trust, answer, profile};
 use avain_test_support::reference_data;
 use avain_xml_security::Error as Reason;
-use avain_xml_security::certificate::{Roots, summary};
+use avain_xml_security::certificate::summary;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use serde_json::Value;
@@ -122,7 +121,7 @@ impl Message {
         let expected = &self.index["expected"];
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         Expected {
-            profile: &NORDEA,
+            profile: std::sync::Arc::clone(profile("nordea").unwrap()),
             sender_id: text(&expected["header"]["SenderId"]),
             request_id: text(&expected["header"]["RequestId"]),
             customer_id: text(&expected["application"]["CustomerId"]),
@@ -229,9 +228,9 @@ fn index(folder: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("index.json")).unwrap()).unwrap()
 }
 
-fn roots(files: &[std::path::PathBuf]) -> Roots {
+fn roots(files: &[std::path::PathBuf]) -> Trust {
     let pem: String = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-    Roots::from_pem(&pem).unwrap()
+    Trust::from_pem(&pem).unwrap()
 }
 
 fn time(value: &Value) -> OffsetDateTime {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::profile::nordea::SIMULATOR;
 use avain_bank_channel::{Channel, Environment, Error, FileList, Request, Service, Status, Upload, WantedFile};
 use avain_test_support::{output, peer, reference_data, xmlsec};
 use avain_xml_security::{Document, Policy, SigningKey, enveloped, soap};
@@ -11,12 +10,12 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use time::Duration;
 use time::macros::date;
 
-use crate::bank::{Bank, CHANNEL, NOW, STAMP, issue, parameters};
+use crate::bank::{Bank, NOW, STAMP, channel, issue, parameters};
 
 #[test]
 fn file_requests_follow_the_schemas_and_verify_with_xmlsec1() {
     let key = customer_key();
-    for request in file_requests(&CHANNEL, &key).into_iter().chain(file_requests(&awkward(), &key)) {
+    for request in file_requests(&channel("nordea"), &key).into_iter().chain(file_requests(&awkward(), &key)) {
         assert_eq!(request.service, Service::Files);
         let envelope = String::from_utf8(request.body).unwrap();
         let application = application(&envelope);
@@ -37,7 +36,7 @@ fn file_requests_follow_the_schemas_and_verify_with_xmlsec1() {
 #[test]
 fn what_is_asked_is_what_is_expected() {
     let key = customer_key();
-    for request in file_requests(&CHANNEL, &key) {
+    for request in file_requests(&channel("nordea"), &key) {
         let expected = request.expected;
         assert_eq!((expected.sender_id, expected.customer_id), ("11111111".into(), "11111111".into()));
         assert_eq!(expected.request_id, "R-1");
@@ -47,7 +46,7 @@ fn what_is_asked_is_what_is_expected() {
 
 #[test]
 fn each_command_says_what_it_must() {
-    let sent: Vec<String> = file_requests(&CHANNEL, &customer_key())
+    let sent: Vec<String> = file_requests(&channel("nordea"), &customer_key())
         .into_iter()
         .map(|request| application(&String::from_utf8(request.body).unwrap()))
         .map(|application| between(&application, "</Timestamp>", "<ds:Signature").to_owned())
@@ -72,8 +71,8 @@ fn each_command_says_what_it_must() {
 #[test]
 fn certificate_requests_follow_the_schema() {
     let key = PrivateKey::generate().unwrap();
-    let simulator = Channel { profile: &SIMULATOR, user_id: "a & b <1>", ..CHANNEL };
-    for (channel, code) in [(CHANNEL, "1234567890"), (simulator, "]]>&lt;\"'abcdefgh<")] {
+    let simulator = Channel { user_id: "a & b <1>", ..channel("simulator") };
+    for (channel, code) in [(channel("nordea"), "1234567890"), (simulator, "]]>&lt;\"'abcdefgh<")] {
         let request = CertificateRequest::new(&channel, &key, "Fixture & <Oy> ä").unwrap();
         let request = channel.certificate(&STAMP, code, &request).unwrap();
         assert_eq!(request.service, Service::Certificates);
@@ -82,7 +81,12 @@ fn certificate_requests_follow_the_schema() {
         let application = application(&envelope);
         validate("nordea/CertApplicationRequest_nordea.xsd", &application);
         let document = Document::parse(application.as_bytes()).unwrap();
-        let sent = |name| document.root().child(channel.profile.enrolment.namespace, name).map(|child| child.text());
+        let sent = |name| {
+            document
+                .root()
+                .child(&channel.profile.certificate_service.as_ref().unwrap().documents, name)
+                .map(|child| child.text())
+        };
         assert_eq!(sent("TransferKey").as_deref(), (channel.profile.bank == "simulator").then_some(code));
         assert_eq!(sent("CustomerId").as_deref(), Some(channel.user_id));
     }
@@ -91,29 +95,29 @@ fn certificate_requests_follow_the_schema() {
 #[test]
 fn codes_and_names_outside_the_rule_are_refused() {
     let key = PrivateKey::generate().unwrap();
-    let request = CertificateRequest::new(&CHANNEL, &key, "Fixture Oy").unwrap();
-    let code = |code| CHANNEL.certificate(&STAMP, code, &request).err();
+    let request = CertificateRequest::new(&channel("nordea"), &key, "Fixture Oy").unwrap();
+    let code = |code| channel("nordea").certificate(&STAMP, code, &request).err();
     assert_eq!(code("123456789"), Some(Error::Field("Code")));
-    let company = |company: &str| CertificateRequest::new(&CHANNEL, &key, company).err();
+    let company = |company: &str| CertificateRequest::new(&channel("nordea"), &key, company).err();
     for bad in ["", "a\nb", &"x".repeat(65)] {
         assert_eq!(company(bad), Some(Error::Field("Company")));
     }
-    let nobody = Channel { user_id: "1 1", ..CHANNEL };
+    let nobody = Channel { user_id: "1 1", ..channel("nordea") };
     assert_eq!(CertificateRequest::new(&nobody, &key, "Fixture Oy").err(), Some(Error::Field("WsUserId")));
     let signing = customer_key();
     let list = FileList { status: Status::New, target_id: None, file_type: None, from: None, to: None };
-    assert_eq!(CHANNEL.file_list(&STAMP, &signing, &list).err(), Some(Error::Field("TargetId")));
+    assert_eq!(channel("nordea").file_list(&STAMP, &signing, &list).err(), Some(Error::Field("TargetId")));
     let file = WantedFile { file_reference: "", file_type: "TITO", target_id: Some("A1") };
-    assert_eq!(CHANNEL.file(&STAMP, &signing, &file).err(), Some(Error::Field("FileReference")));
+    assert_eq!(channel("nordea").file(&STAMP, &signing, &file).err(), Some(Error::Field("FileReference")));
     let upload = Upload { file_type: "a\u{0}", target_id: Some("A1"), file_name: "f", content: b"x" };
-    assert_eq!(CHANNEL.upload(&STAMP, &signing, &upload).err(), Some(Error::Field("FileType")));
+    assert_eq!(channel("nordea").upload(&STAMP, &signing, &upload).err(), Some(Error::Field("FileType")));
 }
 
 #[test]
 fn a_kept_key_makes_the_same_request() {
     let key = PrivateKey::generate().unwrap();
     let kept = PrivateKey::from_pkcs8(key.pkcs8()).unwrap();
-    let request = |key| CertificateRequest::new(&CHANNEL, key, "Fixture Oy").unwrap();
+    let request = |key| CertificateRequest::new(&channel("nordea"), key, "Fixture Oy").unwrap();
     assert_eq!((request(&key).der(), request(&key).public_key()), (request(&kept).der(), request(&kept).public_key()));
     assert_eq!(PrivateKey::from_pkcs8(b"no key").err(), Some(Error::Key));
 }
@@ -122,7 +126,7 @@ fn a_kept_key_makes_the_same_request() {
 fn openssl_verifies_the_pkcs10_request() {
     let Some(mut openssl) = peer("openssl") else { return };
     let key = PrivateKey::generate().unwrap();
-    let request = CertificateRequest::new(&CHANNEL, &key, "Fixture Öy").unwrap();
+    let request = CertificateRequest::new(&channel("nordea"), &key, "Fixture Öy").unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("request.der");
     std::fs::write(&file, request.der()).unwrap();
@@ -162,7 +166,12 @@ fn file_requests(channel: &Channel<'_>, key: &SigningKey) -> Vec<Request> {
 
 /// A channel whose every text needs escaping.
 fn awkward() -> Channel<'static> {
-    Channel { profile: &SIMULATOR, user_id: " ]]><&\"' ", environment: Environment::Test, software: "A\r\n\t<ä>&amp;" }
+    Channel {
+        user_id: " ]]><&\"' ",
+        environment: Environment::Test,
+        software: "A\r\n\t<ä>&amp;",
+        ..channel("simulator")
+    }
 }
 
 fn customer_key() -> SigningKey {
@@ -171,16 +180,16 @@ fn customer_key() -> SigningKey {
     SigningKey::new(key.pkcs8(), &issue(&bank.issuer, key.pkcs8(), &parameters("Fixture Oy"))).unwrap()
 }
 
-fn application(envelope: &str) -> String {
+pub(crate) fn application(envelope: &str) -> String {
     String::from_utf8(BASE64.decode(between(envelope, "<mod:ApplicationRequest>", "<")).unwrap()).unwrap()
 }
 
-fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
+pub(crate) fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
     text.split_once(start).unwrap().1.split_once(end).unwrap().0
 }
 
 /// Validates with xmllint against a schema of the reference data.
-fn validate(schema: &str, xml: &str) {
+pub(crate) fn validate(schema: &str, xml: &str) {
     let (Some(reference_data), Some(mut xmllint)) = (reference_data(), peer("xmllint")) else { return };
     let schemas = reference_data.parent().unwrap_or(Path::new("/")).join("schemas");
     let folder = tempfile::tempdir().unwrap();

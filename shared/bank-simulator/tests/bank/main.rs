@@ -2,13 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+mod danske;
+mod danske_files;
 mod enrolment;
 mod faults;
 mod files;
+mod op;
 mod order;
+mod order_elsewhere;
 mod payments;
 mod persistence;
+mod pki;
 mod protocol;
 mod reference;
 mod request;
+mod samlink;
+mod settings;
+mod transfer_key;
 mod world;
+mod wsdl;

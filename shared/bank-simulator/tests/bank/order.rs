@@ -1,7 +1,7 @@
 //! The order of the checks (brief 11): of two faults in one request, the earlier check answers.
 
 use avain_bank_simulator::BankKey;
-use avain_xml_security::{SigningKey, enveloped, soap};
+use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use time::Duration;
 
 use crate::request::{Call, Customer, fresh_id};
@@ -137,7 +137,8 @@ impl Scene {
             &self.customer.key
         };
         let content_signer = if has(ContentCertificate) { &self.other.key } else { signer };
-        let mut application = enveloped::sign(&call.application(), content_signer).unwrap();
+        let mut application =
+            enveloped::sign(&call.application(), content_signer, &enveloped::Form::INCLUSIVE).unwrap();
         if has(ContentSignature) {
             application = changed(&application, "<Timestamp>2027-01-15T10:00:00Z", "<Timestamp>2027-01-15T10:00:01Z");
         }
@@ -150,7 +151,7 @@ impl Scene {
             envelope = changed(&envelope, "<UserAgent>tests</UserAgent>", "");
         }
         let created = if has(Expired) { self.world.now() - Duration::minutes(10) } else { self.world.now() };
-        let mut request = soap::sign(&envelope, signer, "id", created, Duration::minutes(5)).unwrap();
+        let mut request = soap::sign(&envelope, signer, Hash::Sha256, "id", created, Duration::minutes(5)).unwrap();
         if has(Signature) {
             request = changed(&request, "<Language>EN", "<Language>FI");
         }

@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 
 use crate::request::{Call, Customer};
 use crate::world::{Answer, World, texts};
+use crate::wsdl::check_body;
 
 const BANK: BankKey = BankKey::Simulator;
 
@@ -45,16 +46,30 @@ pub(crate) fn payment(version: &str, message_id: &str, amounts: &[&str]) -> Stri
     )
 }
 
-/// Both signatures by xmlsec1, the application answer against its schema by xmllint.
+/// Both signatures by xmlsec1, envelope and application answer against their schemas by xmllint.
 pub(crate) fn judge(answer: &Answer) {
-    if let Some(verdict) = xmlsec::verify(&answer.envelope, &answer.signer) {
+    if !answer.signer.is_empty()
+        && let Some(verdict) = xmlsec::verify(&answer.envelope, &answer.signer)
+    {
         assert!(verdict, "envelope");
-        assert_eq!(xmlsec::verify(&answer.application, &answer.signer), Some(true), "application answer");
     }
-    validate(&answer.application, "common/application_response.xsd");
+    if let Some(verdict) = xmlsec::verify(&answer.application, &answer.inner_signer) {
+        assert!(verdict, "application answer");
+    }
+    validate(&answer.envelope, "common/soap.xsd");
+    check_body(&answer.envelope);
+    let is_nordea = matches!(answer.bank, Some(BankKey::Nordea | BankKey::Simulator));
+    match answer.operation.as_str() {
+        // No schema of Nordea's certificate answer has been found.
+        "getCertificateout" if is_nordea => {}
+        "getCertificateout" | "getServiceCertificatesout" => {
+            validate(&answer.application, "op/CertApplicationResponse_200812.xsd");
+        }
+        _ => validate(&answer.application, "common/application_response.xsd"),
+    }
 }
 
-fn validate(xml: &str, schema: &str) {
+pub(crate) fn validate(xml: &str, schema: &str) {
     let (Some(folder), Some(mut xmllint)) = (reference_data(), peer("xmllint")) else { return };
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), xml).unwrap();

@@ -61,6 +61,32 @@ async fn a_bank_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn other_banks_go_on_where_they_were_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = open(folder.path()).await;
+    let pair = crate::pki::enrol(&world).await;
+    let upload = Call::upload("pain.001.001.03", payment("pain.001.001.03", "M1", &["1.00"]).as_bytes());
+    let reference = pair.call(&world, &upload).await.all("FileReference").remove(0);
+    for _ in 0..4 {
+        crate::pki::create(&world, &pair.bank, "360818", "wrong").await.is("20", "Problem with UserId or PIN.");
+    }
+    let sp = crate::transfer_key::enrol(&world, BankKey::Sp, "12345678", "1234567812345670").await;
+    let decrypts_with = world.decrypts_with.lock().unwrap().clone();
+    let roots = [BankKey::Danskebank, BankKey::Pop].map(|bank| world.simulator.root_pem(bank).unwrap());
+    drop(world);
+
+    let world = open(folder.path()).await;
+    *world.decrypts_with.lock().unwrap() = decrypts_with;
+    assert_eq!([BankKey::Danskebank, BankKey::Pop].map(|bank| world.simulator.root_pem(bank).unwrap()), roots);
+    crate::pki::create(&world, &pair.bank, "360818", "2345").await.is("20", "Problem with UserId or PIN.");
+    crate::pki::create(&world, &pair.bank, "360817", "1234").await.is("20", "Problem with UserId or PIN.");
+    crate::pki::create(&world, &pair.bank, "360819", "3456").await.is("00", "OK");
+    assert!(pair.call(&world, &Call::list("ALL")).await.all("FileReference").contains(&reference));
+    pair.call(&world, &Call::delete(&reference)).await.is("00", "OK");
+    sp.list(&world, "NEW").await.is("00", "OK");
+}
+
+#[tokio::test]
 async fn a_bank_without_a_folder_works_and_starts_anew() {
     let memory = async || World::with(|config| config.folder = None).await;
     let world = memory().await;

@@ -1,7 +1,7 @@
 //! What is refused before anything is done: form, signatures, replay.
 
 use avain_bank_simulator::{BankKey, Operation};
-use avain_xml_security::{enveloped, soap};
+use avain_xml_security::{Hash, enveloped, soap};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use time::Duration;
@@ -44,6 +44,49 @@ async fn the_timestamp_must_be_now() {
     world.files(BANK, &envelope).await.is("00", "OK.");
 }
 
+/// Some clients sign the Body only (brief 2.2): what their Timestamp says counts all the same, and none is needed.
+#[tokio::test]
+async fn a_timestamp_that_is_not_signed_must_be_now_too() {
+    let (world, customer) = world_and_customer().await;
+    let unsigned = |call: &Call| {
+        let call = call.clone().for_customer(&customer);
+        let application = enveloped::sign(&call.application(), &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
+        call.unsigned_envelope("kauppa", &application)
+    };
+    for (created, code) in [(None, "00"), (Some("2027-01-15T10:00:00Z"), "00"), (Some("2027-01-15T08:00:00Z"), "02")] {
+        let envelope = body_only(&unsigned(&Call::list("NEW")), &customer, created);
+        let Some(envelope) = envelope else { return };
+        assert_eq!(world.files(BANK, &envelope).await.code, code, "{created:?}");
+    }
+}
+
+/// Signed by xmlsec1 over the Body only.
+fn body_only(envelope: &str, customer: &Customer, created: Option<&str>) -> Option<String> {
+    use base64::Engine as _;
+    const OASIS: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss";
+    let token = base64::engine::general_purpose::STANDARD.encode(customer.key.certificate());
+    let timestamp = created.map_or_else(String::new, |created| {
+        let expires = created.replace(":00:00Z", ":05:00Z");
+        format!("<u:Timestamp><u:Created>{created}</u:Created><u:Expires>{expires}</u:Expires></u:Timestamp>")
+    });
+    let security = format!(
+        "<w:Security xmlns:w=\"{OASIS}-wssecurity-secext-1.0.xsd\" xmlns:u=\"{OASIS}-wssecurity-utility-1.0.xsd\">\
+         <w:BinarySecurityToken u:Id=\"T\">{token}</w:BinarySecurityToken>{timestamp}\
+         <Signature xmlns=\"http://www.w3.org/2000/09/xmldsig#\"><SignedInfo><CanonicalizationMethod \
+         Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/><SignatureMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmldsig-more#rsa-sha256\"/><Reference URI=\"#B\"><Transforms>\
+         <Transform Algorithm=\"http://www.w3.org/2001/10/xml-exc-c14n#\"/></Transforms><DigestMethod \
+         Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha256\"/><DigestValue/></Reference></SignedInfo>\
+         <SignatureValue/><KeyInfo><w:SecurityTokenReference><w:Reference URI=\"#T\"/></w:SecurityTokenReference>\
+         </KeyInfo></Signature></w:Security>"
+    );
+    let body = format!("<e:Body xmlns:u=\"{OASIS}-wssecurity-utility-1.0.xsd\" u:Id=\"B\">");
+    let template = envelope
+        .replace("<e:Header></e:Header>", &format!("<e:Header>{security}</e:Header>"))
+        .replace("<e:Body>", &body);
+    avain_test_support::xmlsec::sign(&template, &customer.private_key)
+}
+
 #[tokio::test]
 async fn the_application_request_is_read_strictly() {
     let (world, customer) = world_and_customer().await;
@@ -73,7 +116,7 @@ async fn the_application_request_is_read_strictly() {
             .application()
             .replace("</Status>", "</Status><Status>NEW</Status>"),
     ] {
-        let signed = enveloped::sign(&application, &customer.key).unwrap();
+        let signed = enveloped::sign(&application, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
         send(&world, &customer, &signed).await.is("12", "Schema validation failed.");
     }
     send(&world, &customer, "<!DOCTYPE a><a/>").await.is("12", "Schema validation failed.");
@@ -88,7 +131,7 @@ async fn the_content_must_be_signed_by_the_same_certificate() {
     let unsigned = Call::list("NEW").with("CustomerId", "kauppa").with("TargetId", "kauppaA1").application();
     send(&world, &customer, &unsigned).await.is("18", "Content digital signature not valid.");
     let other = Customer::enrol(&world, BANK, "kauppa", "Toinen Oy").await;
-    let signed = enveloped::sign(&unsigned, &other.key).unwrap();
+    let signed = enveloped::sign(&unsigned, &other.key, &enveloped::Form::INCLUSIVE).unwrap();
     send(&world, &customer, &signed).await.is("19", "Content certificate not valid.");
 }
 
@@ -144,7 +187,8 @@ async fn the_envelope_is_read_strictly() {
         let unsigned = Call { request_id: fresh_id(), ..call.clone() }.unsigned_envelope("kauppa", "<a/>");
         let changed = unsigned.replace(from, to);
         assert_ne!(changed, unsigned);
-        let signed = soap::sign(&changed, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
+        let signed =
+            soap::sign(&changed, &customer.key, Hash::Sha256, "id", world.now(), Duration::minutes(5)).unwrap();
         world.files(BANK, &signed).await.is("12", "Schema validation failed.");
     }
     // Not signed at all.
@@ -170,8 +214,20 @@ async fn a_body_that_is_not_the_signed_one_is_refused() {
     {
         let answer = world.files(BANK, &changed).await;
         assert!(matches!(answer.code.as_str(), "02" | "12"), "{answer:?}");
+        assert!(answer.fault || answer.code == "02");
     }
     assert_eq!(world.simulator.calls(BANK, Operation::DownloadFileList), 1, "two of three have no single Body");
+}
+
+/// Two elements with one id: a signature that names the id is over neither.
+#[tokio::test]
+async fn one_id_twice_is_a_signature_error() {
+    let (world, customer) = world_and_customer().await;
+    let envelope = Call::list("NEW").envelope(&world, &customer);
+    let id = envelope.split("wsu:Id=\"TS-").nth(1).unwrap().split('"').next().unwrap();
+    let twice = envelope.replace("<e:Header>", &format!("<e:Header><x xml:id=\"TS-{id}\"/>"));
+    assert_ne!(twice, envelope);
+    world.files(BANK, &twice).await.is_fault("02");
 }
 
 #[tokio::test]
@@ -191,12 +247,13 @@ async fn only_text_xml_is_taken_by_post_at_the_right_address() {
     assert_eq!(status("GET", path, "text/xml", Vec::new()).await, 405);
     assert_eq!(status("POST", "/sampo/CorporateFileService", "text/xml", b"<a/>".to_vec()).await, 404);
     assert_eq!(status("POST", "/simulator/Other", "text/xml", b"<a/>".to_vec()).await, 404);
-    assert_eq!(status("POST", path, "text/xml", vec![b' '; 10 * 1024 * 1024 + 1]).await, 413);
-    assert_eq!(status("POST", path, "text/xml", vec![b' '; 10 * 1024 * 1024]).await, 500);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 16 * 1024 * 1024 + 1]).await, 413);
+    assert_eq!(status("POST", path, "text/xml", vec![b' '; 16 * 1024 * 1024]).await, 500);
 }
 
-async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
+/// Sends an application request that is made already, at the customer's bank.
+pub(crate) async fn send(world: &World, customer: &Customer, application: &str) -> crate::world::Answer {
     let envelope = Call::list("NEW").unsigned_envelope(&customer.user_id, application);
-    let signed = soap::sign(&envelope, &customer.key, "id", world.now(), Duration::minutes(5)).unwrap();
-    world.files(BANK, &signed).await
+    let signed = soap::sign(&envelope, &customer.key, Hash::Sha256, "id", world.now(), Duration::minutes(5)).unwrap();
+    world.files(customer.bank, &signed).await
 }

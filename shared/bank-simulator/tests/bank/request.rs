@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use avain_bank_simulator::BankKey;
-use avain_xml_security::{SigningKey, enveloped, soap};
+use avain_xml_security::{Hash, SigningKey, enveloped, soap};
 use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -73,7 +73,7 @@ impl Enrolment {
 
     /// Signed by the certificate in force, as a renewal is.
     pub(crate) fn envelope_signed(&self, key: &SigningKey) -> String {
-        self.wrap(&enveloped::sign(&self.application(), key).unwrap())
+        self.wrap(&enveloped::sign(&self.application(), key, &enveloped::Form::INCLUSIVE).unwrap())
     }
 
     fn application(&self) -> String {
@@ -112,6 +112,8 @@ pub(crate) struct Customer {
     pub(crate) user_id: String,
     pub(crate) name: String,
     pub(crate) key: SigningKey,
+    /// The same, PKCS#8, for other implementations.
+    pub(crate) private_key: Vec<u8>,
 }
 
 impl Customer {
@@ -125,8 +127,13 @@ impl Customer {
     }
 
     pub(crate) fn from_answer(bank: BankKey, user_id: &str, name: &str, key: &KeyPair, answer: &Answer) -> Self {
-        let key = SigningKey::new(key.serialized_der(), &answer.bytes("Certificate")).unwrap();
-        Self { bank, user_id: user_id.to_owned(), name: name.to_owned(), key }
+        Self::new(bank, user_id, name, key.serialized_der(), &answer.bytes("Certificate"))
+    }
+
+    pub(crate) fn new(bank: BankKey, user_id: &str, name: &str, private_key: &[u8], certificate: &[u8]) -> Self {
+        let key = SigningKey::new(private_key, certificate).unwrap();
+        let private_key = private_key.to_vec();
+        Self { bank, user_id: user_id.to_owned(), name: name.to_owned(), key, private_key }
     }
 
     /// Sends a request of this customer.
@@ -167,7 +174,7 @@ pub(crate) struct Call {
 }
 
 /// The order of `application_request.xsd`.
-const ORDER: [&str; 14] = [
+const ORDER: [&str; 15] = [
     "CustomerId",
     "Command",
     "Timestamp",
@@ -177,6 +184,7 @@ const ORDER: [&str; 14] = [
     "Environment",
     "FileReferences",
     "TargetId",
+    "ExecutionSerial",
     "Encryption",
     "Compression",
     "SoftwareId",
@@ -206,6 +214,11 @@ impl Call {
         Self::new("uploadFile", "UploadFile").with("FileType", file_type).with("Content", &STANDARD.encode(content))
     }
 
+    pub(crate) fn delete(reference: &str) -> Self {
+        Self::new("deleteFile", "DeleteFile")
+            .with("FileReferences", &format!("<FileReference>{reference}</FileReference>"))
+    }
+
     pub(crate) fn user_info() -> Self {
         Self::new("getUserInfo", "GetUserInfo")
     }
@@ -228,24 +241,41 @@ impl Call {
         }
     }
 
-    /// The signed envelope.
-    pub(crate) fn envelope(&self, world: &World, customer: &Customer) -> String {
-        let mut call = self.clone();
+    /// With what goes without saying: customer, target, a time of its own.
+    pub(crate) fn for_customer(self, customer: &Customer) -> Self {
+        let mut call = self;
+        let is_nordea = matches!(customer.bank, BankKey::Nordea | BankKey::Simulator);
+        if !is_nordea && call.is_at("2027-01-15T10:00:00Z") {
+            // Only Nordea lets two application requests have one time.
+            let number = NEXT.fetch_add(1, Ordering::SeqCst);
+            call = call.with("Timestamp", &format!("2027-01-15T10:00:00.{number:06}Z"));
+        }
         for (name, default) in
             [("CustomerId", customer.user_id.clone()), ("TargetId", format!("{}A1", customer.user_id))]
         {
-            if !call.elements.iter().any(|(known, _)| *known == name) {
+            let wanted = is_nordea || name != "TargetId";
+            if wanted && !call.elements.iter().any(|(known, _)| *known == name) {
                 call = call.with(name, &default);
             }
         }
+        call
+    }
+
+    /// The signed envelope.
+    pub(crate) fn envelope(&self, world: &World, customer: &Customer) -> String {
+        let call = self.clone().for_customer(customer);
         let application = call.application();
-        let mut application = enveloped::sign(&application, &customer.key).unwrap();
+        let mut application = enveloped::sign(&application, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
         if self.tamper {
             application = application.replace("tests 1", "tests 2");
         }
         let sender = self.sender_id.as_deref().unwrap_or(&customer.user_id);
         let envelope = self.unsigned_envelope(sender, &application);
-        soap::sign(&envelope, &customer.key, &self.request_id, world.now(), Duration::minutes(5)).unwrap()
+        soap::sign(&envelope, &customer.key, Hash::Sha256, &self.request_id, world.now(), Duration::minutes(5)).unwrap()
+    }
+
+    fn is_at(&self, time: &str) -> bool {
+        self.elements.iter().any(|(name, value)| *name == "Timestamp" && value == time)
     }
 
     pub(crate) fn application(&self) -> String {

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use avain_bank_simulator::{BankKey, Clock, Config, Simulator};
 use avain_xml_security::certificate::{self, Roots};
-use avain_xml_security::{Document, Element, Policy, enveloped, soap};
+use avain_xml_security::encryption::{self, Cipher, DecryptionKey};
+use avain_xml_security::{Document, Element, Hash, Policy, enveloped, soap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
@@ -21,13 +22,22 @@ pub(crate) const NOW: i64 = 1_800_007_230;
 
 const MODEL: &str = "http://model.bxd.fi";
 const CERT: &str = "http://bxd.fi/CertificateService";
+const OP_CERT: &str = "http://mlp.op.fi/OPCertificateService";
+const PKI: &str = "http://danskebank.dk/PKI/PKIFactoryService";
 const FILES: &str = "http://bxd.fi/CorporateFileService";
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
+
+/// Answers to requests with SHA-1 are SHA-1 too, where a bank takes it.
+const POLICY: Policy = Policy { hashes: &[Hash::Sha1, Hash::Sha256], min_rsa_bits: 2048 };
 
 pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) address: String,
     clock: Arc<AtomicI64>,
+    /// Issuing authorities that the bank has told, DER: a strict client learns them below the root that it pins.
+    learned: Mutex<Vec<Vec<u8>>>,
+    /// The customer's decryption key, PKCS#8, where answers are encrypted.
+    pub(crate) decrypts_with: Mutex<Option<Vec<u8>>>,
     /// Kept until the end, where the banks have a folder of their own making.
     _folder: Option<TempDir>,
 }
@@ -53,7 +63,7 @@ impl World {
         let address = listener.local_addr().unwrap().to_string();
         let served = simulator.clone();
         tokio::spawn(async move { served.serve(listener).await });
-        Self { simulator, address, clock, _folder: folder }
+        Self { simulator, address, clock, learned: Mutex::default(), decrypts_with: Mutex::default(), _folder: folder }
     }
 
     pub(crate) fn now(&self) -> OffsetDateTime {
@@ -66,7 +76,12 @@ impl World {
 
     /// Posts to a bank's service and gives status and body, or what broke the connection.
     pub(crate) async fn post(&self, bank: BankKey, service: &str, body: &str) -> Result<(u16, String), String> {
-        let request = hyper::Request::post(format!("/{}/{service}", bank.as_str()))
+        self.post_to(&format!("/{}/{service}", bank.as_str()), body).await
+    }
+
+    /// The same at any address.
+    pub(crate) async fn post_to(&self, path: &str, body: &str) -> Result<(u16, String), String> {
+        let request = hyper::Request::post(path)
             .header("content-type", "text/xml; charset=UTF-8")
             .body(Full::new(Bytes::from(body.to_owned())))
             .unwrap();
@@ -111,42 +126,71 @@ impl World {
         if let Some(fault) = document.root().child(SOAP, "Body").and_then(|body| body.child(SOAP, "Fault")) {
             assert_eq!(status, 500);
             let detail = fault.child("", "detail").unwrap().children().next().unwrap();
-            let model = if detail.is(FILES, "FileServiceFaultElement") {
-                MODEL
-            } else {
-                assert!(detail.is(CERT, "certificateServiceFaultElement"));
-                CERT
+            let model = match detail.namespace() {
+                FILES => MODEL,
+                namespace => namespace,
             };
+            assert!(matches!(model, MODEL | CERT | OP_CERT | PKI), "{model}");
+            if model != PKI {
+                crate::wsdl::check_body(body);
+            }
             let code = detail.child(model, "code").unwrap().text();
             let text = fault.child("", "faultstring").unwrap().text();
             return Ok(Answer { fault: true, code, text, ..Answer::default() });
         }
         assert_eq!(status, 200);
-        let verified = soap::verify(&document, &Policy::STRICT, Some(self.now()), Duration::ZERO).map_err(text)?;
+        let mut signer = Vec::new();
         let roots = Roots::from_pem(&self.simulator.root_pem(bank).unwrap()).unwrap();
-        certificate::verify_chain(&verified.signer, &[], &roots, self.now(), &Policy::STRICT).map_err(text)?;
-
-        let out = verified.body.children().next().unwrap();
-        let model = if out.namespace() == FILES { MODEL } else { CERT };
+        let out = soap::unsigned_body(&document).map_err(text)?.children().next().unwrap();
+        // OP's certificate service never signs its envelopes.
+        if bank != BankKey::Osuuspankki || out.namespace() == FILES {
+            let verified = soap::verify(&document, &POLICY, Some(self.now()), Duration::ZERO).map_err(text)?;
+            signer = verified.signer;
+            self.trust(&signer, &roots).map_err(text)?;
+        }
+        let model = if out.namespace() == FILES { MODEL } else { out.namespace() };
         let header = out.child(model, "ResponseHeader").unwrap();
         let field = |name| header.child(model, name).unwrap().text();
-        let payload = out.child(model, "ApplicationResponse").unwrap().text();
-        let application = String::from_utf8(STANDARD.decode(payload).unwrap()).unwrap();
+        let payload = STANDARD.decode(out.child(model, "ApplicationResponse").unwrap().text()).unwrap();
+        let application = String::from_utf8(self.decrypted(&payload)?).unwrap();
         let inner = Document::parse(application.as_bytes()).map_err(text)?;
-        let signed = enveloped::verify(&inner, &Policy::STRICT).map_err(text)?;
-        certificate::verify_chain(&signed.signer, &[], &roots, self.now(), &Policy::STRICT).map_err(text)?;
+        let inner_signer = enveloped::verify(&inner, &POLICY).map_err(text)?.signer;
+        if out.local_name() == "getServiceCertificatesout" {
+            let told = texts(&application, "Certificate");
+            *self.learned.lock().unwrap() = told.iter().map(|text| STANDARD.decode(text).unwrap()).collect();
+        }
+        self.trust(&inner_signer, &roots).map_err(text)?;
         Ok(Answer {
             fault: false,
+            bank: Some(bank),
             operation: out.local_name().to_owned(),
             sender_id: field("SenderId"),
             request_id: field("RequestId"),
             header_code: field("ResponseCode"),
             code: inner_text(inner.root(), "ResponseCode").unwrap(),
             text: inner_text(inner.root(), "ResponseText").unwrap(),
-            signer: verified.signer,
+            signer,
+            inner_signer,
             envelope: body.to_owned(),
             application: application.clone(),
         })
+    }
+
+    fn trust(&self, signer: &[u8], roots: &Roots) -> Result<(), avain_xml_security::Error> {
+        let learned = self.learned.lock().unwrap().clone();
+        certificate::verify_chain(signer, &learned, roots, self.now(), &Policy::STRICT).map(|_| ())
+    }
+
+    fn decrypted(&self, payload: &[u8]) -> Result<Vec<u8>, String> {
+        let document = Document::parse(payload).map_err(|error| error.to_string())?;
+        if !document.root().is("http://www.w3.org/2001/04/xmlenc#", "EncryptedData") {
+            return Ok(payload.to_vec());
+        }
+        let key = self.decrypts_with.lock().unwrap().clone().ok_or("no key")?;
+        let key = DecryptionKey::new(&key).unwrap();
+        let ciphers = [Cipher::Aes256Cbc, Cipher::TripleDesCbc];
+        let plaintext = encryption::decrypt(document.root(), &key, &ciphers).map_err(|error| error.to_string())?;
+        Ok(plaintext.to_vec())
     }
 }
 
@@ -156,13 +200,19 @@ fn copy_keys(folder: &Path) {
     let keys = KEYS.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let clock: Clock = Arc::new(|| OffsetDateTime::from_unix_timestamp(NOW).unwrap());
-        Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
+        let simulator = Simulator::open(&Config::in_folder(folder.path(), clock)).unwrap();
+        for bank in BankKey::ALL {
+            simulator.root_pem(bank).unwrap();
+        }
         folder
     });
-    for bank in BankKey::ALL {
-        let (from, to) = (keys.path().join(bank.as_str()), folder.join(bank.as_str()));
-        std::fs::create_dir(&to).unwrap();
-        std::fs::copy(from.join("authority.json"), to.join("authority.json")).unwrap();
+    for entry in std::fs::read_dir(keys.path()).unwrap() {
+        let name = entry.unwrap().file_name();
+        let from = keys.path().join(&name).join("authority.json");
+        if from.exists() {
+            std::fs::create_dir(folder.join(&name)).unwrap();
+            std::fs::copy(from, folder.join(&name).join("authority.json")).unwrap();
+        }
     }
 }
 
@@ -174,13 +224,16 @@ fn inner_text(root: Element<'_>, name: &str) -> Option<String> {
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     pub(crate) fault: bool,
+    pub(crate) bank: Option<BankKey>,
     pub(crate) operation: String,
     pub(crate) sender_id: String,
     pub(crate) request_id: String,
     pub(crate) header_code: String,
     pub(crate) code: String,
     pub(crate) text: String,
+    /// Empty where the envelope is not signed.
     pub(crate) signer: Vec<u8>,
+    pub(crate) inner_signer: Vec<u8>,
     pub(crate) envelope: String,
     pub(crate) application: String,
 }

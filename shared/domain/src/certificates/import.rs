@@ -95,6 +95,7 @@ pub async fn import(
         key,
         state: CertificateState::Active { certificate: signing.certificate, expires, target_ids: Vec::new() },
         encryption,
+        renewal: None,
         shared_to: Vec::new(),
         started: context.now(),
     });

@@ -306,9 +306,7 @@ impl Sending<'_> {
             Err(BankError::Refused { code, text }) => {
                 (UploadState::Refused { code: code.clone(), text: text.clone() }, "rejected")
             }
-            Err(BankError::NotConnected | BankError::Field(_) | BankError::NotMade(_)) => {
-                (UploadState::NotSent, "failed")
-            }
+            Err(error) if error.not_sent() => (UploadState::NotSent, "failed"),
             Err(_) => (UploadState::Unknown, "failed"),
         };
         let bank_said = match &sent {

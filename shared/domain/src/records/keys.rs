@@ -37,6 +37,8 @@ pub struct BankCertificate {
     pub state: CertificateState,
     /// The second pair, where the bank wants one for encryption.
     pub encryption: Option<EncryptionPair>,
+    /// The last attempt to renew it, since it was issued.
+    pub renewal: Option<Renewal>,
     /// Accounts that may use it; each has a [`Share`] of it.
     pub shared_to: Vec<Email>,
     /// When the enrolment or import began.
@@ -61,6 +63,15 @@ pub struct EncryptionPair {
     pub certificate: Vec<u8>,
     /// The private key.
     pub key: KeyId,
+}
+
+/// An attempt to renew a certificate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Renewal {
+    /// When the bank was asked.
+    pub tried: OffsetDateTime,
+    /// The new private key, while the bank may have issued a certificate for it.
+    pub key: Option<KeyId>,
 }
 
 /// That an account uses another account's certificate at a bank. It is there exactly as long as the certificate names the

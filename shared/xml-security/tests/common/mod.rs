@@ -2,9 +2,13 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod content;
+pub mod messages;
+pub mod places;
+
 use std::sync::LazyLock;
 
-use avain_xml_security::{Document, SigningKey, certificate::Roots, enveloped, soap};
+use avain_xml_security::{Document, Hash, SigningKey, certificate::Roots, enveloped, soap};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256,
 };
@@ -56,11 +60,11 @@ impl Pki {
     }
 
     pub fn signed_envelope(&self) -> String {
-        soap::sign(ENVELOPE, &self.key(), "1", NOW, Duration::minutes(5)).unwrap()
+        soap::sign(ENVELOPE, &self.key(), Hash::Sha256, "1", NOW, Duration::minutes(5)).unwrap()
     }
 
     pub fn signed_request(&self) -> String {
-        enveloped::sign(REQUEST, &self.key()).unwrap()
+        enveloped::sign(REQUEST, &self.key(), &enveloped::Form::INCLUSIVE).unwrap()
     }
 }
 

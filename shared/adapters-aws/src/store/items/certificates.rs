@@ -1,6 +1,6 @@
 //! Bank certificates as items.
 
-use avain_domain::records::{BankCertificate, CertificateState, EncryptionPair, RetiredCertificate, Share};
+use avain_domain::records::{BankCertificate, CertificateState, EncryptionPair, Renewal, RetiredCertificate, Share};
 
 use super::{Bank, Fault, Fields, Item, Reader};
 
@@ -22,10 +22,17 @@ pub(super) fn certificate(it: &BankCertificate) -> Result<Fields, Fault> {
             .time("expires", *expires)?
             .texts("target_ids", target_ids),
     };
-    Ok(match &it.encryption {
+    let fields = match &it.encryption {
         Some(pair) => {
             let of_pair = Fields(Item::new()).bytes("certificate", &pair.certificate).key("key", &pair.key);
             fields.map("encryption", of_pair)
+        }
+        None => fields,
+    };
+    Ok(match &it.renewal {
+        Some(Renewal { tried, key }) => {
+            let renewal = Fields(Item::new()).time("tried", *tried)?;
+            fields.map("renewal", key.iter().fold(renewal, |fields, key| fields.key("key", key)))
         }
         None => fields,
     })
@@ -40,6 +47,7 @@ pub(super) fn read_certificate(from: &Reader<'_>) -> Result<BankCertificate, Fau
         key: from.key("key")?,
         state: state(from)?,
         encryption: from.if_there("encryption", encryption_pair)?,
+        renewal: from.if_there("renewal", renewal)?,
         shared_to: from.emails("shared_to")?,
         started: from.time("started")?,
     })
@@ -60,6 +68,11 @@ fn state(from: &Reader<'_>) -> Result<CertificateState, Fault> {
 fn encryption_pair(from: &Reader<'_>, name: &str) -> Result<EncryptionPair, Fault> {
     let pair = Reader(from.map(name)?);
     Ok(EncryptionPair { certificate: pair.bytes("certificate")?, key: pair.key("key")? })
+}
+
+fn renewal(from: &Reader<'_>, name: &str) -> Result<Renewal, Fault> {
+    let renewal = Reader(from.map(name)?);
+    Ok(Renewal { tried: renewal.time("tried")?, key: renewal.if_there("key", Reader::key)? })
 }
 
 pub(super) fn share(it: &Share) -> Result<Fields, Fault> {

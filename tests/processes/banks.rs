@@ -1,0 +1,193 @@
+//! `avain bank` as a process: what an integrator of a bank sees.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+
+use avain::client::{Http, Transport as _};
+use avain_test_support::reference_data;
+use bytes::Bytes;
+use http::Request;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::served::avain;
+use super::texts;
+
+/// The clock of the generated messages.
+const AT: &str = "2027-01-15T10:00:30Z";
+
+/// `avain bank check`: its exit code and what it printed.
+fn check(file: &Path, bank: &str, more: &[&str]) -> (Option<i32>, Value) {
+    let output = avain().args(["bank", "check", "--bank", bank]).arg(file).args(more).output().unwrap();
+    let (shown, errors) = texts(&output);
+    (output.status.code(), serde_json::from_str(&shown).unwrap_or_else(|error| panic!("{error}: {shown}{errors}")))
+}
+
+/// The folders of the reference data by the banks' keys.
+fn bank(folder: &str) -> &str {
+    match folder {
+        "op" => "osuuspankki",
+        "danske" => "danskebank",
+        "samlink" => "aktia",
+        other => other,
+    }
+}
+
+#[test]
+fn every_generated_message_is_judged_as_the_index_says() {
+    let Some(data) = reference_data() else { return };
+    let pki = |name: &str| data.join("_fixture_pki").join(name).display().to_string();
+    let (customers, banks, key) =
+        (pki("ca_fixture_customer.pem"), pki("ca_fixture_bank.pem"), pki("danske_bank_enc.key"));
+    let index: Value = serde_json::from_slice(&std::fs::read(data.join("index.json")).unwrap()).unwrap();
+    let mut judged = 0;
+    for entry in index["fixtures"].as_array().unwrap() {
+        let (file, expected) = (entry["file"].as_str().unwrap(), &entry["expected"]["verdict"]);
+        let (folder, name) = file.split_once('/').unwrap();
+        if !name.starts_with("gen_") {
+            continue;
+        }
+        let trust = if name.starts_with("gen_req") { &customers } else { &banks };
+        let (code, report) = check(&data.join(file), bank(folder), &["--at", AT, "--trust", trust, "--key", &key]);
+        let accepted = name.contains("_valid_");
+        assert_eq!(
+            (code, &report["verdict"]),
+            (Some(i32::from(!accepted)), &Value::from(if accepted { "accept" } else { "reject" })),
+            "{file}: {report}"
+        );
+        for name in ["reason", "response_text"] {
+            if let Some(word) = expected[name].as_str() {
+                assert_eq!(report[name], word, "{file}: {expected}");
+            }
+        }
+        match &expected["response_code"] {
+            Value::String(number) if number.len() == 2 && !accepted => {
+                assert_eq!(report["response_code"], **number, "{file}");
+            }
+            Value::Array(numbers) => {
+                assert!(numbers.contains(&report["response_code"]) || report["soap_fault"] == true, "{file}: {report}");
+            }
+            _ => {}
+        }
+        judged += 1;
+    }
+    assert!(judged >= 16, "{judged}");
+}
+
+#[test]
+fn a_recorded_answer_is_judged_at_its_own_time() {
+    let Some(data) = reference_data() else { return };
+    let file = data.join("nordea/resp_dfl_sepa.xml");
+    let (code, report) = check(&file, "nordea", &[]);
+    assert_eq!((code, report["file_references"].as_array().unwrap().len()), (Some(0), 14), "{report}");
+    assert_eq!(report["soap_signature"]["digests"].as_array().unwrap().len(), 2);
+    let request_id = report["header"]["request_id"].as_str().unwrap();
+    assert_eq!(check(&file, "nordea", &["--sent-request-id", request_id]).0, Some(0));
+    let (code, report) = check(&file, "nordea", &["--sent-request-id", "another"]);
+    assert_eq!((code, report["reason"].as_str()), (Some(1), Some("request_id_mismatch")));
+    let (code, report) = check(&file, "nordea", &["--at", "2030-01-01T00:00:00Z"]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(1), Some("reject")), "{report}");
+}
+
+#[test]
+fn what_cannot_be_read_is_neither_accepted_nor_rejected() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("answer.xml");
+    let (code, report) = check(&file, "nordea", &[]);
+    assert_eq!((code, report["verdict"].as_str()), (Some(2), Some("unreadable")));
+    std::fs::write(&file, "no XML").unwrap();
+    for more in [&[][..], &["--trust", "absent.pem"]] {
+        let (code, report) = check(&file, "nordea", more);
+        assert_eq!((code, report["verdict"].as_str()), (Some(2), Some("unreadable")), "{report}");
+    }
+    let (code, report) = check(&file, "nobank", &[]);
+    assert!(code == Some(2) && report["detail"].as_str().unwrap().contains("nobank"), "{report}");
+}
+
+#[test]
+fn the_list_says_how_well_each_bank_is_known() {
+    let output = avain().args(["bank", "list"]).output().unwrap();
+    let (shown, errors) = texts(&output);
+    assert!(output.status.success(), "{errors}");
+    for bank in ["nordea (Nordea)\n  verified", "shb (Handelsbanken)\n  verified: from public sources\n  closed:"] {
+        assert!(shown.contains(bank), "{shown}");
+    }
+    for bank in ["spankki", "alandsbanken", "SEB"] {
+        assert!(shown.contains(&format!("{bank}\n  unverified:")), "{shown}");
+    }
+    let folder = TempDir::new().unwrap();
+    let list = || texts(&avain().args(["bank", "list", "--banks"]).arg(folder.path()).output().unwrap());
+    std::fs::write(folder.path().join("own.toml"), "bank = 1").unwrap();
+    let (_, errors) = list();
+    assert!(errors.contains("own.toml"), "{errors}");
+}
+
+/// A bank alone; killed when dropped.
+struct Alone {
+    child: Child,
+    base: String,
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Alone {
+    fn start(bank: &str, config: &Path) -> Self {
+        let mut child = avain()
+            .args(["bank", "simulate", "--listen", "127.0.0.1:0", "--bank", bank, "--config"])
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let base =
+            first.strip_prefix("Files: ").unwrap().strip_suffix(&format!("/{bank}/CorporateFileService")).unwrap();
+        Self { base: base.to_owned(), child }
+    }
+}
+
+#[tokio::test]
+async fn a_bank_alone_answers_any_client() {
+    let Some(data) = reference_data() else { return };
+    let folder = TempDir::new().unwrap();
+    let config = folder.path().join("nordea.toml");
+    let pki = |name: &str| data.join("_fixture_pki").join(name);
+    let text = format!(
+        "clock = \"{AT}\"\ncustomer_cas = [{:?}]\n[[customers]]\nuser_id = \"11111111\"\nactivation_code = \"1234567890\"\n\
+         certificates = [{:?}]\n",
+        pki("ca_fixture_customer.pem"),
+        pki("nordea_client.pem"),
+    );
+    std::fs::write(&config, text).unwrap();
+    let alone = Alone::start("nordea", &config);
+    for (file, code) in [
+        ("nordea/gen_req_valid_dfl_sha256.xml", "24"),
+        ("nordea/gen_req_bad_body_tampered.xml", "02"),
+        ("nordea/gen_req_valid_dfl_sha256.xml", "31"),
+    ] {
+        let answer = post(&alone.base, &data.join(file)).await;
+        let saved = folder.path().join("answer.xml");
+        std::fs::write(&saved, &answer).unwrap();
+        let (_, report) = check(&saved, "nordea", &["--at", AT]);
+        assert_eq!(report["response_code"], code, "{file}: {report}");
+        assert_eq!(report["soap_signature"]["valid"], true, "{report}");
+    }
+
+    std::fs::write(&config, "customer = []").unwrap();
+    let output = avain().args(["bank", "simulate", "--bank", "nordea", "--config"]).arg(&config).output().unwrap();
+    let (_, errors) = texts(&output);
+    assert!(!output.status.success() && errors.contains("nordea.toml") && errors.contains("customer"), "{errors}");
+}
+
+async fn post(base: &str, file: &PathBuf) -> Bytes {
+    let request = Request::post("/nordea/CorporateFileService").header("content-type", "text/xml; charset=UTF-8");
+    let request = request.body(Bytes::from(std::fs::read(file).unwrap())).unwrap();
+    Http::new(base.to_owned()).send(request).await.unwrap().into_body()
+}
