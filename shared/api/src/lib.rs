@@ -9,6 +9,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod operations;
 pub mod path;
+pub mod renewal;
 pub mod route;
 pub mod ws_channel;
 
