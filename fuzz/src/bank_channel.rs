@@ -11,8 +11,8 @@ use time::OffsetDateTime;
 /// An answer, as every bank's in turn.
 pub fn answer(data: &[u8]) {
     static TRUST: LazyLock<Vec<Trust>> =
-        LazyLock::new(|| profiles().iter().map(|profile| Trust::saved(&profile.bank)).collect());
-    for (profile, trust) in profiles().iter().zip(&*TRUST) {
+        LazyLock::new(|| profiles().map(|profile| Trust::saved(&profile.bank)).collect());
+    for (profile, trust) in profiles().zip(&*TRUST) {
         let now = OffsetDateTime::UNIX_EPOCH;
         let saved = Saved { profile, trust, keys: &[], at: None, now, sent_request_id: None };
         let report = check::answer(data, &saved);
