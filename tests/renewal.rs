@@ -114,6 +114,13 @@ async fn a_lost_answer_is_asked_for_with_the_same_key() {
     let kept = customer.record().await.renewal.unwrap().key.unwrap();
     assert_eq!(customer.renew().await.len(), 0, "not asked again so soon");
 
+    // A refusal after it says nothing of what the bank did before.
+    service.clock.advance(Duration::hours(21));
+    let refusal = Fault::Answer { code: "26".to_owned(), text: "Technical error.".to_owned() };
+    simulator.script_operation(BankKey::Osuuspankki, Operation::GetCertificate, refusal);
+    assert!(matches!(customer.renew().await.as_slice(), [Renewed { outcome: Err(_), .. }]));
+    assert_eq!(customer.record().await.renewal.unwrap().key.as_ref(), Some(&kept));
+
     service.clock.advance(Duration::hours(21));
     let renewed = customer.renew().await;
     assert!(matches!(renewed.as_slice(), [Renewed { outcome: Ok(()), .. }]), "{renewed:?}");

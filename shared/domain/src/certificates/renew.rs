@@ -100,7 +100,8 @@ impl Work<'_> {
             Ok(issued) => self.complete(due, begun, &id, issued).await.map(Some),
             Err(error) => {
                 if error.nothing_done() {
-                    self.give_up(due, begun, &id, &error).await?;
+                    let of_before = before.record.renewal.as_ref().is_some_and(|it| it.key.is_some());
+                    self.give_up(due, begun, (&id, of_before), &error).await?;
                 }
                 Err(error.into())
             }
@@ -194,12 +195,13 @@ impl Work<'_> {
         replaced.await
     }
 
-    /// Nothing was issued: the new keys go, and the bank is asked again another day.
+    /// Nothing was issued now: the new keys go, and the bank is asked again another day. Keys of a time before stay: this answer says
+    /// nothing of what the bank did then.
     async fn give_up(
         self,
         due: &Expiring,
         begun: Stored<BankCertificate>,
-        id: &KeyId,
+        (id, of_before): (&KeyId, bool),
         error: &BankError,
     ) -> Result<(), Failure> {
         let event = match error {
@@ -207,9 +209,9 @@ impl Work<'_> {
             _ => self.tell(due, "failed", None),
         };
         let replaced = self.change(begun, |before| {
-            let renewal = Some(Renewal { tried: self.context.now(), key: None });
+            let renewal = Some(Renewal { tried: self.context.now(), key: of_before.then(|| id.clone()) });
             let second = before.encryption.as_ref().map(|_| encryption_key_id(id));
-            let keys = [Some(id.clone()), second].into_iter().flatten();
+            let keys = [Some(id.clone()), second].into_iter().flatten().filter(|_| !of_before);
             let forgotten = keys.map(|key| Write::Forget(Key::SealedKey(key)));
             (BankCertificate { renewal, ..before.clone() }, forgotten.chain([event.clone()]).collect())
         });
