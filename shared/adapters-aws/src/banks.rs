@@ -123,13 +123,13 @@ impl HttpBanks {
         read: impl Fn(&[u8], &Expected, &Judge<'_>) -> Result<T, Error> + Send + Sync,
     ) -> Result<T, BankError> {
         let deadline = Instant::now() + question.wait;
-        let learned = self.learned(question.contract, question.user_id).await?;
+        let learned = self.learned(question.contract, question.user_id, deadline).await?;
         let outcome = self.ask_once(question, &learned, deadline, &build, &read).await;
         if !matches!(&outcome, Err(BankError::Refused { code, .. }) if code == DECRYPT_ERROR) {
             return outcome;
         }
         self.learned.forget(question.contract);
-        let anew = self.learned(question.contract, question.user_id).await?;
+        let anew = self.learned(question.contract, question.user_id, deadline).await?;
         if anew.encryption == learned.encryption {
             return outcome;
         }
@@ -164,7 +164,7 @@ impl HttpBanks {
         if matches!(outcome, Err(Error::Untrusted { .. })) && contract.learns() {
             self.learned.forget(contract);
             // What was sent was sent: that nothing can be learned now leaves the answer as untrusted as it was.
-            if let Ok(anew) = self.learned(contract, question.user_id).await {
+            if let Ok(anew) = self.learned(contract, question.user_id, deadline).await {
                 outcome = judged(&anew);
             }
         }
@@ -186,7 +186,7 @@ impl HttpBanks {
     }
 
     /// What a bank tells of itself: the certificates below its root that it signs with, or that it wants requests encrypted to.
-    async fn learned(&self, contract: &Contract, user_id: &str) -> Result<Arc<Learned>, BankError> {
+    async fn learned(&self, contract: &Contract, user_id: &str, deadline: Instant) -> Result<Arc<Learned>, BankError> {
         let now = self.clock.now();
         if let Some(known) = self.learned.get(contract, now) {
             return Ok(known);
@@ -203,7 +203,7 @@ impl HttpBanks {
         let request = request.map_err(fault)?;
         let expected = request.expected.clone();
         // Nothing of the caller's is sent yet, whatever becomes of this.
-        let deadline = Instant::now() + self.wait.min(LEARNING_WAIT);
+        let deadline = deadline.min(Instant::now() + LEARNING_WAIT);
         let answer = self.post(contract, request, deadline).await.map_err(|_| BankError::NotConnected)?;
         let judge = Judge::live(contract.trust.get()?, self.clock.now(), SKEW);
         let learned = if by_factory {
