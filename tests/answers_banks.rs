@@ -1,6 +1,8 @@
 //! Every bank through the API, by its own protocol: a certificate, the bank's files, a payment and what the bank says to it, and the
 //! payment taken back where the bank offers that.
 
+use std::sync::Arc;
+
 use avain::story::payment;
 use avain_adapters_aws::banks::Folder;
 use avain_bank_simulator::{BankKey, Fault, Operation};
@@ -10,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 use time::Duration;
+use tokio::sync::Notify;
 
 use crate::support::firm::Firm;
 use crate::support::{Answer, Service};
@@ -60,6 +63,10 @@ const DANSKE: Bank = Bank {
 const SAMLINK: Bank =
     Bank { name: "aktia", user_id: "12345678", code: "1234567812345670", payment: "XL", report: "XP", ..NORDEA };
 
+/// One bank of each family.
+const FAMILIES: [(BankKey, Bank); 4] =
+    [(BankKey::Nordea, NORDEA), (BankKey::Osuuspankki, OP), (BankKey::Danskebank, DANSKE), (BankKey::Aktia, SAMLINK)];
+
 #[tokio::test]
 async fn nordea() {
     play(&[NORDEA]).await;
@@ -83,22 +90,20 @@ async fn the_samlink_banks() {
 /// What is wrong with an answer is refused at every family, nothing of it is used, and the next answer is taken.
 #[tokio::test]
 async fn wrong_answers_are_refused_at_every_family() {
+    const DOWN: &str = "Bank not reachable";
     const SIGNATURE: &str = "Bank response signature is not valid";
     const UNREADABLE: &str = "Technical error. Failed to parse bank response.";
     let service = Service::start().await;
     let codes = service.codes();
     let firm = Firm::open(&service, &codes, "faults").await;
     service.agree(&firm.organisation().await, Agreement::Active).await;
-    for (key, bank) in [
-        (BankKey::Nordea, NORDEA),
-        (BankKey::Osuuspankki, OP),
-        (BankKey::Danskebank, DANSKE),
-        (BankKey::Aktia, SAMLINK),
-    ] {
+    for (key, bank) in FAMILIES {
         let at = At { firm: &firm, service: &service, bank: &bank };
         at.enrol().await;
         let listed = at.list("ALL").await;
         for (fault, text) in [
+            (Fault::ServerError, DOWN),
+            (Fault::DropAfterProcessing, DOWN),
             (Fault::BrokenOuterSignature, SIGNATURE),
             (Fault::BrokenInnerSignature, SIGNATURE),
             (Fault::UntrustedSigner, SIGNATURE),
@@ -120,6 +125,21 @@ async fn wrong_answers_are_refused_at_every_family() {
         assert_eq!(at.list("ALL").await, listed, "{}: rotated", bank.name);
         assert_eq!(at.list("ALL").await, listed);
     }
+}
+
+/// A bank that has a request and does not answer: the caller is told in time, and what may have been booked is not sent again.
+#[tokio::test]
+async fn slow_banks_of_every_family() {
+    let service = Service::start_with(|settings| settings.bank_wait = std::time::Duration::from_secs(6)).await;
+    let codes = service.codes();
+    let firm = Firm::open(&service, &codes, "slow").await;
+    service.agree(&firm.organisation().await, Agreement::Active).await;
+    let banks = FAMILIES.each_ref().map(|(key, bank)| (*key, At { firm: &firm, service: &service, bank }));
+    for (_, at) in &banks {
+        at.enrol().await;
+    }
+    let [nordea, op, danske, samlink] = banks.each_ref().map(|(key, at)| at.held_up(*key));
+    tokio::join!(nordea, op, danske, samlink);
 }
 
 /// An operator's profile: the common file service with the certificate service that OP and the Samlink banks share. It says
@@ -238,6 +258,32 @@ impl At<'_> {
         assert_eq!(told, 1, "{}: reports on the first payment", self.bank.name);
     }
 
+    async fn held_up(&self, key: BankKey) {
+        const SLOW: &str = "Bank did not answer in time";
+        let Bank { name, .. } = self.bank;
+        let simulator = self.firm.simulator();
+        let listed = self.list("ALL").await;
+        let release = [Operation::DownloadFileList, Operation::UploadFile].map(|operation| {
+            let release = Arc::new(Notify::new());
+            simulator.script_operation(key, operation, Fault::Hold(Arc::clone(&release)));
+            release
+        });
+        let list = format!("/v2/files/{name}?Status=ALL");
+        let (list, upload) = tokio::join!(self.firm.get(&list), self.send("SLOW"));
+        for answer in [list, upload] {
+            answer.is(504, "01", SLOW);
+        }
+        release.iter().for_each(|held| held.notify_one());
+
+        let calls = simulator.calls(key, Operation::UploadFile);
+        let again = self.send("SLOW").await;
+        let text = again.body["ResponseText"].as_str().unwrap_or_default();
+        assert_eq!(again.status, 409, "{name}: {text}");
+        assert!(text.starts_with("Earlier upload of these bytes is unresolved: "), "{name}: {text}");
+        assert_eq!(simulator.calls(key, Operation::UploadFile), calls, "{name}");
+        assert!(self.list("ALL").await.len() > listed.len(), "{name}: the bank had it");
+    }
+
     async fn enrol(&self) {
         let Bank { name, user_id, code, certificates, .. } = self.bank;
         let body = json!({ "Code": code, "Company": self.firm.story.company.name, "WsUserId": user_id });
@@ -265,6 +311,10 @@ impl At<'_> {
     }
 
     async fn upload(&self, message_id: &str) -> Value {
+        self.send(message_id).await.succeeded(201)["UploadId"].clone()
+    }
+
+    async fn send(&self, message_id: &str) -> Answer {
         let company = &self.firm.story.company.name;
         let bytes = payment(message_id, company, time::OffsetDateTime::UNIX_EPOCH).into_bytes();
         let body = json!({
@@ -272,8 +322,7 @@ impl At<'_> {
             "Signature": self.firm.signer.sign(&bytes).unwrap(),
         });
         let path = format!("/v2/files/{}", self.bank.name);
-        let answer = self.service.send(Method::PUT, &path, Some(&self.firm.data), body.to_string()).await;
-        answer.succeeded(201)["UploadId"].clone()
+        self.service.send(Method::PUT, &path, Some(&self.firm.data), body.to_string()).await
     }
 
     async fn download(&self, file: &Value) -> Vec<u8> {

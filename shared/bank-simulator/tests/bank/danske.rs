@@ -9,7 +9,8 @@ use time::Duration;
 
 use crate::payments::judge;
 use crate::pki::{
-    BANK, FORM, PIN, Pair, USER, bank_certificate, create_fields, element, encrypted, enrol, envelope, pair, post, read,
+    BANK, FORM, PIN, Pair, USER, bank_certificate, create_fields, element, encrypted, enrol, envelope, pair, post,
+    read, serial,
 };
 use crate::request::{Call, rsa_key};
 use crate::transfer_key::plain_csr;
@@ -89,10 +90,6 @@ async fn wrong_pins_lock_the_files_too() {
         post(&world, &envelope("CreateCertificate", USER, &content)).await.is("20", PROBLEM);
     }
     pair.call(&world, &Call::list("ALL")).await.is("08", "SenderID locked.");
-}
-
-fn serial(der: &[u8]) -> String {
-    u128::from_str_radix(&certificate::summary(der).unwrap().serial, 16).unwrap().to_string()
 }
 
 /// A renewal that is signed as a document, in inclusive canonical form, as one library does.

@@ -11,6 +11,7 @@ mod files;
 mod op;
 mod order;
 mod order_elsewhere;
+mod order_pki;
 mod payments;
 mod persistence;
 mod pki;

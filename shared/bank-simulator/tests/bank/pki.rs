@@ -143,6 +143,11 @@ pub(crate) fn create_fields<'a>(encryption: &'a str, signing: &'a str, pin: &'a 
     ]
 }
 
+/// A certificate's serial number, in decimal as the PKI Factory writes it.
+pub(crate) fn serial(der: &[u8]) -> String {
+    u128::from_str_radix(&certificate::summary(der).unwrap().serial, 16).unwrap().to_string()
+}
+
 pub(crate) fn encrypted(request: &str, bank: &[u8], cipher: Cipher) -> String {
     encryption::encrypt(request, bank, cipher, Some("name:DanskeBankCryptCERT")).unwrap()
 }
