@@ -1,5 +1,6 @@
 //! Roles that lack one action: the function that needs it fails for want of it, and works again when it is back.
 
+mod act;
 mod scenes;
 
 use std::collections::BTreeSet;
@@ -8,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::stack::{NAME, tell};
 use crate::world::World;
-use scenes::{Act, Scenes};
+use act::Act;
+use scenes::Scenes;
 
 /// `all`: every action of every role.
 const WHICH: &str = "AVAIN_ROLES";

@@ -1,32 +1,22 @@
 //! For each action of each role the one call that needs it: everything before it is played, the call itself is kept until
 //! the role has changed.
 
-use std::sync::Arc;
+mod props;
 
-use avain::client::{Call, ClientError, Credentials, Transport, request};
-use avain::story::{Authenticator, Listed, Recipient, Signer, Story, credentials, payment, text};
-use avain_adapters_aws::store::DynamoStore;
+use avain::client::{Call, Credentials, Transport, request};
+use avain::story::{Listed, Recipient, Signer, Story, credentials};
 use avain_adapters_local::clock::SystemClock;
-use avain_adapters_local::random::SystemRandom;
-use avain_api::operations::{INIT_LOGIN, INIT_PASSWORD_RESET, INIT_REGISTER, LIST_UPLOADS, VERIFY_EMAIL};
-use avain_bank_simulator::{BankKey, Fault, Operation};
-use avain_domain::audit::{self, HORIZON};
-use avain_domain::files::WAIT;
-use avain_domain::names::{Bank, Email, Login, Mode, OrganisationId};
-use avain_domain::ports::{Clock, Store};
-use avain_domain::records::{
-    Agreement, Audited, CertificateState, Key, LAST_ID, Record, Shelf, Stored, Stretch, Upload, UploadEntry, Write,
-};
-use avain_domain::{Context, organisations};
+use avain_api::operations::{INIT_LOGIN, INIT_REGISTER, LIST_UPLOADS};
+use avain_bank_simulator::{Fault, Operation};
+use avain_domain::names::Bank;
+use avain_domain::ports::Clock;
 use aws_sdk_dynamodb::types::AttributeValue;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use http::{Request, StatusCode};
-use serde_json::{Value, json};
+use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
+use super::act::Act;
 use crate::world::{ACTIVATION_CODE, BANK, World};
+use props::with_several_banks;
 
 /// The partition of the service's keys.
 const SERVICE_KEYS: &str = "KEY#service#service";
@@ -42,54 +32,6 @@ const DANSKE: &str = "danskebank";
 const DANSKES_PIN: &str = "1234";
 /// When a registration that broke off counts as left over (avain-adapters-aws, cognito).
 const LEFT_OVER: Duration = Duration::seconds(61);
-
-/// The call of a scene.
-pub(super) enum Act {
-    /// A request to the API, and the status that it has when nothing lacks; `None`: whatever is there, none is needed.
-    Request(Request<Bytes>, Option<u16>),
-    /// A request that has this status, lack what may: then the trail lacks a refusal, or somebody a notice, and the log says so.
-    AllTheSame(Request<Bytes>, u16),
-    /// An event for a task.
-    Event(serde_json::Value),
-    /// An event for the renewal, which tells in its log how it went.
-    Renewal,
-}
-
-impl Act {
-    pub(super) async fn play(&self, world: &World, function: &str) -> (StatusCode, String) {
-        match self {
-            Self::Request(request, _) | Self::AllTheSame(request, _) => {
-                let answer = world.gateway.send(request.clone()).await.unwrap();
-                (answer.status(), String::from_utf8_lossy(answer.body()).into_owned())
-            }
-            Self::Event(_) | Self::Renewal => {
-                let nothing = json!({});
-                let event = if let Self::Event(event) = self { event } else { &nothing };
-                let answer = world.stack.account.invoke(world.stack.id(function), event).await;
-                let status = if answer.is_ok() { StatusCode::OK } else { StatusCode::INTERNAL_SERVER_ERROR };
-                (status, answer.unwrap_or_else(|error| error))
-            }
-        }
-    }
-
-    pub(super) fn wants(&self, status: StatusCode, told: &str) -> bool {
-        match self {
-            Self::Request(_, wanted) => wanted.is_none_or(|wanted| status.as_u16() == wanted),
-            Self::AllTheSame(_, wanted) => status.as_u16() == *wanted,
-            Self::Event(_) => status.is_success(),
-            Self::Renewal => status.is_success() && told.contains("certificate renewed"),
-        }
-    }
-
-    /// How it ends for want of something.
-    pub(super) fn fails(&self, status: StatusCode, told: &str) -> bool {
-        match self {
-            Self::AllTheSame(..) => self.wants(status, told),
-            Self::Renewal => status.is_server_error() || told.contains("certificate not renewed"),
-            _ => status.is_server_error(),
-        }
-    }
-}
 
 /// A company with both modes, a certificate and a signing key, for scenes that leave it as it is.
 pub(super) struct Scenes<'w> {
@@ -558,209 +500,5 @@ impl<'w> Scenes<'w> {
             let delete = dynamodb.delete_item().table_name(table);
             delete.key("PK", item["PK"].clone()).key("SK", item["SK"].clone()).send().await.unwrap();
         }
-    }
-
-    /// A VerifyEmail that is refused.
-    fn wrong_address_code(&self) -> Request<Bytes> {
-        let body = Some(json!({ "Code": "123456", "AccessToken": "none" }));
-        let path = &[self.house.company.email.as_str(), "admin"];
-        request(Call { operation: &VERIFY_EMAIL, path, query: "", credentials: None, body }).unwrap()
-    }
-
-    /// Another admin of the house's organisation.
-    async fn joined(&self) -> (Story<'w>, Credentials) {
-        let story = self.world.new_story();
-        let admin = self.world.open(&story, "admin", &self.admin.api_key).await;
-        (story, admin)
-    }
-
-    /// A LoginMFA with a recovery code, of somebody who has just set an authenticator up.
-    async fn recovery(&self) -> Request<Bytes> {
-        let story = self.world.new_story();
-        self.world.open(&story, "admin", "0").await;
-        let Authenticator { secret, recovery_codes } =
-            story.set_up_totp(SystemClock.now().unix_timestamp()).await.unwrap();
-        self.world.people.carries(&story.company, secret);
-        let session = text(&story.password("admin").await.unwrap(), "Session").unwrap();
-        self.world.held("LoginMFA", story.answer_factor(&session, &recovery_codes[0])).await
-    }
-
-    /// An InitPasswordReset of somebody whom nobody knows.
-    fn begin_of_reset(&self) -> Request<Bytes> {
-        let somebody = self.world.new_story().company.email;
-        let path = &[somebody.as_str(), "data"];
-        let call = Call { operation: &INIT_PASSWORD_RESET, path, query: "", credentials: None, body: None };
-        request(call).unwrap()
-    }
-
-    /// A PasswordReset of somebody who has asked for the code.
-    async fn reset(&self) -> Request<Bytes> {
-        let story = self.world.new_story();
-        story.register("admin", "0").await.unwrap();
-        story.verify_phone("admin").await.unwrap();
-        self.world.people.verify(&story.company.email, "admin").await;
-        self.world.held("PasswordReset", story.reset_password("admin", "Forgotten-password-2026!y")).await
-    }
-
-    /// An AddSignatures that is the last.
-    async fn second_signature(&self, story: &Story<'_>, data: &Credentials) -> Request<Bytes> {
-        let (file, signature) = self.new_payment();
-        let waiting = story.upload_signed(data, BANK, SIGNED_TWICE, file.as_bytes(), &signature).await.unwrap();
-        let id = text(&waiting, "UploadId").unwrap();
-        let second = self.approver.sign(file.as_bytes()).unwrap();
-        self.world.held("AddSignatures", story.add_signature(data, BANK, &id, &second)).await
-    }
-
-    /// An UploadFile of what waited for its second signature too long: it begins anew, and the old id names nothing any more.
-    async fn waited_in_vain(&self) -> Request<Bytes> {
-        let (file, signature) = self.new_payment();
-        let upload = || self.house.upload(&self.data, BANK, SIGNED_TWICE, file.as_bytes(), &signature);
-        upload().await.unwrap();
-        let (store, organisation) = (self.world.store(), organisation_of(&self.data));
-        let email = Email::parse(&self.house.company.email).unwrap();
-        let entries = Shelf::UploadEntries(organisation.clone(), email.clone(), Bank::SIMULATOR);
-        let newest = Stretch { after: "", before: LAST_ID, newest_first: true, most: 1 };
-        let Record::UploadEntry(entry) = store.stretch(&entries, newest).await.unwrap().remove(0).record else {
-            panic!()
-        };
-        let key = Key::Upload(organisation, email, Bank::SIMULATOR, entry.digest.clone());
-        let Stored { record: Record::Upload(record), version } = store.get(&[key]).await.unwrap().remove(0) else {
-            panic!()
-        };
-        let began = SystemClock.now() - WAIT - Duration::HOUR;
-        let id = format!("{:013}{}", began.unix_timestamp() * 1000, &entry.id[13..]);
-        let old = Upload { id: id.clone(), ..record };
-        let entry = UploadEntry { id, ..entry };
-        let writes = vec![Write::Replace(Record::Upload(old), version), Write::Insert(Record::UploadEntry(entry))];
-        store.commit(writes).await.unwrap();
-        self.world.held("UploadFile", upload()).await
-    }
-
-    /// The house's certificate becomes another account's too.
-    async fn import(&self, story: &Story<'_>, admin: &Credentials) -> Result<(), ClientError> {
-        let (certificate, key) = &self.certificate;
-        story.import(admin, BANK, "1000038023", certificate, key).await
-    }
-
-    /// An event that is old enough, of an organisation of its own.
-    async fn something_to_seal(&self) {
-        let organisation = OrganisationId(format!("organisation {}", self.world.number()));
-        let context = Context { clock: &LongAgo, random: &SystemRandom, request_id: "scene" };
-        let actor = Login { email: Email::parse("aino@esimerkki.fi").unwrap(), mode: Mode::Admin };
-        let event = audit::completed(context, &organisation, &actor, "certificate.share", "nordea");
-        let audited = Write::Insert(Record::Audited(Audited { organisation }));
-        self.world.store().commit(vec![audited, event]).await.unwrap();
-    }
-
-    /// A DeleteFile of a payment that waits at the bank.
-    async fn delete(&self, story: &Story<'_>, data: &Credentials) -> Act {
-        let (file, signature) = self.new_payment();
-        let before = waiting(story, data).await;
-        story.upload(data, OP, PAYMENT, file.as_bytes(), &signature).await.unwrap();
-        let new = waiting(story, data).await.into_iter().find(|it| !before.contains(it)).unwrap();
-        Act::Request(self.world.held("DeleteFile", story.delete(data, OP, &new)).await, Some(200))
-    }
-
-    /// The certificate's record says that it ends soon, and that nobody has tried to renew it.
-    async fn nearly_ended(&self, account: &str, bank: Bank) {
-        let store = self.world.store();
-        let key = Key::Certificate(Email::parse(account).unwrap(), bank);
-        let Stored { record: Record::Certificate(mut certificate), version } =
-            store.get(&[key]).await.unwrap().remove(0)
-        else {
-            panic!()
-        };
-        let CertificateState::Active { expires, .. } = &mut certificate.state else { panic!() };
-        *expires = SystemClock.now() + Duration::DAY;
-        certificate.renewal = None;
-        store.commit(vec![Write::Replace(Record::Certificate(certificate), version)]).await.unwrap();
-    }
-
-    fn script(&self, operation: Operation, fault: Fault) {
-        self.world.banks.simulator.script_operation(BankKey::Simulator, operation, fault);
-    }
-
-    fn new_payment(&self) -> (String, String) {
-        let file = payment(&format!("MSG-{}", self.world.number()), &self.house.company.name, SystemClock.now());
-        let signature = self.signer.sign(file.as_bytes()).unwrap();
-        (file, signature)
-    }
-
-    /// The bank's report on a payment of its own.
-    async fn new_report(&self) -> Listed {
-        let (file, signature) = self.new_payment();
-        self.house.upload(&self.data, BANK, PAYMENT, file.as_bytes(), &signature).await.unwrap();
-        let listed = self.house.files(&self.data, BANK, "NEW").await.unwrap();
-        listed.into_iter().rfind(|it| it.file_type == "pain.002.001.10").unwrap()
-    }
-}
-
-/// The payments that wait at OP.
-async fn waiting(story: &Story<'_>, data: &Credentials) -> Vec<Listed> {
-    let listed = story.files(data, OP, "ALL").await.unwrap();
-    listed.into_iter().filter(|it| it.status == "WFP").collect()
-}
-
-/// When what happens then is old enough to be sealed.
-struct LongAgo;
-
-impl Clock for LongAgo {
-    fn now(&self) -> OffsetDateTime {
-        SystemClock.now() - 2 * HORIZON
-    }
-}
-
-/// A company with certificates at several banks, and one of it who uses them, each with its credentials as an admin.
-async fn with_several_banks<'w>(
-    world: &'w World,
-    signer: &Signer,
-) -> ((Story<'w>, Credentials), (Story<'w>, Credentials)) {
-    let owner = world.new_story();
-    let admin = world.open(&owner, "admin", "0").await;
-    let context = Context { clock: &SystemClock, random: &SystemRandom, request_id: "scene" };
-    let (store, organisation) = (world.store(), organisation_of(&admin));
-    organisations::set_agreement(context, &store, &organisation, Agreement::Active).await.unwrap();
-    owner.enrol(&admin, BANK, &world.user_id(), ACTIVATION_CODE).await.unwrap();
-    owner.enrol(&admin, OP, "1000000000", OPS_KEY).await.unwrap();
-    owner.enrol(&admin, DANSKE, "360817", DANSKES_PIN).await.unwrap();
-    let user = world.new_story();
-    let users = world.open(&user, "admin", &admin.api_key).await;
-    for (story, admin) in [(&owner, &admin), (&user, &users)] {
-        story.upload_key(admin, &signer.public_key().unwrap(), "authorize").await.unwrap();
-    }
-    owner.share(&admin, &user.company.email).await.unwrap();
-    ((owner, admin), (user, users))
-}
-
-/// The organisation that an id token names.
-fn organisation_of(credentials: &Credentials) -> OrganisationId {
-    let claims = URL_SAFE_NO_PAD.decode(credentials.id_token.split('.').nth(1).unwrap()).unwrap();
-    let claims: Value = serde_json::from_slice(&claims).unwrap();
-    OrganisationId(claims["custom:organisation"].as_str().unwrap().to_owned())
-}
-
-impl World {
-    /// A policy that counts calls, unlike each before it, and asks for two signatures of one type of file.
-    fn terms(&self) -> Value {
-        json!({
-            "CallsPerMinute": 50_000 + self.number(),
-            "Signatures": [{ "FileType": SIGNED_TWICE, "Required": 2 }],
-        })
-    }
-
-    fn store(&self) -> DynamoStore {
-        let client = aws_sdk_dynamodb::Client::new(&self.sdk);
-        DynamoStore::new(client, self.stack.id("Table").to_owned(), Arc::new(SystemRandom))
-    }
-
-    /// The request that a step of the story makes to this operation, instead of sending it.
-    async fn held<T>(
-        &self,
-        operation: &'static str,
-        step: impl Future<Output = Result<T, ClientError>>,
-    ) -> Request<Bytes> {
-        self.gateway.hold(operation);
-        let _ = step.await;
-        self.gateway.take()
     }
 }
