@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 32;
 
 /// Pinned roots. A root is trusted by its key: its own signature is not checked (some banks' roots are SHA-1), but its
 /// dates and what it says about itself are.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roots {
     pub(crate) certificates: Vec<Vec<u8>>,
 }

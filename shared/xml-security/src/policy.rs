@@ -13,7 +13,7 @@ pub enum Hash {
 }
 
 /// What a verifier accepts; there is no way to accept more than what is listed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     /// Hashes allowed in references, and with RSA PKCS#1 v1.5 in the signature value.
     pub hashes: &'static [Hash],

@@ -1,12 +1,10 @@
 //! Chains that were found, so that a bank's signer, which signs for years, is not chained anew for every answer.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use aws_lc_rs::digest::{Context, SHA256};
 use time::OffsetDateTime;
 
-use super::chain::{Use, find};
+use super::chain::{Question, Use};
 use super::{Chain, Parsed, Roots};
 use crate::{Error, Policy};
 
@@ -17,17 +15,19 @@ const MOST: usize = 64;
 /// roots, policy and use; and a chain counts only while each certificate of it is valid.
 #[derive(Debug, Default)]
 pub struct ChainCache {
-    known: Mutex<HashMap<Question, Known>>,
+    known: Mutex<Vec<Known>>,
 }
-
-/// SHA-256 of everything that a chain depends on but the time.
-type Question = [u8; 32];
 
 #[derive(Debug)]
 struct Known {
-    chain: Chain,
+    leaf: Vec<u8>,
+    intermediates: Vec<Vec<u8>>,
+    roots: Roots,
+    policy: Policy,
+    purpose: Use,
     not_before: OffsetDateTime,
     not_after: OffsetDateTime,
+    chain: Chain,
 }
 
 impl ChainCache {
@@ -40,7 +40,7 @@ impl ChainCache {
         at: OffsetDateTime,
         policy: &Policy,
     ) -> Result<Chain, Error> {
-        self.verify(leaf, intermediates, roots, at, policy, Use::Signing)
+        self.answer(&Question { leaf, intermediates, roots, at, policy, purpose: Use::Signing })
     }
 
     /// As [`super::verify_encryption_chain`].
@@ -52,64 +52,51 @@ impl ChainCache {
         at: OffsetDateTime,
         policy: &Policy,
     ) -> Result<Chain, Error> {
-        self.verify(leaf, intermediates, roots, at, policy, Use::Encryption)
+        self.answer(&Question { leaf, intermediates, roots, at, policy, purpose: Use::Encryption })
     }
 
-    fn verify(
-        &self,
-        leaf: &[u8],
-        intermediates: &[Vec<u8>],
-        roots: &Roots,
-        at: OffsetDateTime,
-        policy: &Policy,
-        purpose: Use,
-    ) -> Result<Chain, Error> {
-        let question = question(leaf, intermediates, roots, policy, purpose);
+    fn answer(&self, question: &Question<'_>) -> Result<Chain, Error> {
         // A thread that panicked here has left whole entries or none.
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let second = at.truncate_to_second();
-        if let Some(known) = known().get(&question)
-            && (known.not_before..=known.not_after).contains(&second)
-        {
+        if let Some(known) = known().iter().find(|known| known.answers(question)) {
             return Ok(known.chain.clone());
         }
-        let chain = find(leaf, intermediates, roots, at, policy, purpose)?;
-        let (not_before, not_after) = validity(leaf, &chain)?;
+        let chain = question.find_chain()?;
+        let new = Known::new(question, chain.clone())?;
         let mut known = known();
         if known.len() >= MOST {
             known.clear();
         }
-        known.insert(question, Known { chain: chain.clone(), not_before, not_after });
+        known.push(new);
         Ok(chain)
     }
 }
 
-/// Each part goes in with its length, so that no two questions are the same bytes.
-fn question(leaf: &[u8], intermediates: &[Vec<u8>], roots: &Roots, policy: &Policy, purpose: Use) -> Question {
-    let mut context = Context::new(&SHA256);
-    let mut part = |bytes: &[u8]| {
-        context.update(&bytes.len().to_le_bytes());
-        context.update(bytes);
-    };
-    part(format!("{purpose:?} {policy:?}").as_bytes());
-    part(leaf);
-    for certificates in [intermediates, &roots.certificates] {
-        part(&certificates.len().to_le_bytes());
-        for certificate in certificates {
-            part(certificate);
+impl Known {
+    fn new(question: &Question<'_>, chain: Chain) -> Result<Self, Error> {
+        let (mut not_before, mut not_after) = Parsed::read(question.leaf)?.dates()?;
+        for certificate in chain.issuers.iter().chain([&chain.anchor]) {
+            let (from, to) = Parsed::read(certificate)?.dates()?;
+            (not_before, not_after) = (not_before.max(from), not_after.min(to));
         }
+        Ok(Self {
+            leaf: question.leaf.to_vec(),
+            intermediates: question.intermediates.to_vec(),
+            roots: question.roots.clone(),
+            policy: *question.policy,
+            purpose: question.purpose,
+            not_before,
+            not_after,
+            chain,
+        })
     }
-    let mut question = Question::default();
-    question.copy_from_slice(context.finish().as_ref());
-    question
-}
 
-/// When all certificates of the chain are valid.
-fn validity(leaf: &[u8], chain: &Chain) -> Result<(OffsetDateTime, OffsetDateTime), Error> {
-    let (mut not_before, mut not_after) = Parsed::read(leaf)?.dates()?;
-    for certificate in chain.issuers.iter().chain([&chain.anchor]) {
-        let (from, to) = Parsed::read(certificate)?.dates()?;
-        (not_before, not_after) = (not_before.max(from), not_after.min(to));
+    fn answers(&self, question: &Question<'_>) -> bool {
+        self.leaf == question.leaf
+            && self.intermediates == question.intermediates
+            && self.roots == *question.roots
+            && self.policy == *question.policy
+            && self.purpose == question.purpose
+            && (self.not_before..=self.not_after).contains(&question.at.truncate_to_second())
     }
-    Ok((not_before, not_after))
 }

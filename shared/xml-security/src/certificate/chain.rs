@@ -33,7 +33,7 @@ pub fn verify_chain(
     at: OffsetDateTime,
     policy: &Policy,
 ) -> Result<Chain, Error> {
-    find(leaf, intermediates, roots, at, policy, Use::Signing)
+    Question { leaf, intermediates, roots, at, policy, purpose: Use::Signing }.find_chain()
 }
 
 /// The same for a certificate that something is encrypted to: key usage keyEncipherment or dataEncipherment where stated.
@@ -44,11 +44,11 @@ pub fn verify_encryption_chain(
     at: OffsetDateTime,
     policy: &Policy,
 ) -> Result<Chain, Error> {
-    find(leaf, intermediates, roots, at, policy, Use::Encryption)
+    Question { leaf, intermediates, roots, at, policy, purpose: Use::Encryption }.find_chain()
 }
 
 /// What a certificate is for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
     Signing,
     Encryption,
@@ -64,32 +64,37 @@ impl Use {
     }
 }
 
-pub(super) fn find(
-    leaf: &[u8],
-    intermediates: &[Vec<u8>],
-    roots: &Roots,
-    at: OffsetDateTime,
-    policy: &Policy,
-    purpose: Use,
-) -> Result<Chain, Error> {
-    if intermediates.len() > MAX_INTERMEDIATES {
-        return Err(untrusted("too many intermediates"));
-    }
-    let leaf = Parsed::read(leaf)?;
-    leaf.check_dates(at)?;
-    leaf.check_critical_extensions()?;
-    leaf.extension::<KeyUsage>()?.map_or(Ok(()), |usage| purpose.check(usage))?;
-    PublicKey::of(&leaf.certificate)?.check_size(policy)?;
+/// Whether a certificate chains to one of the roots.
+pub(super) struct Question<'a> {
+    pub(super) leaf: &'a [u8],
+    pub(super) intermediates: &'a [Vec<u8>],
+    pub(super) roots: &'a Roots,
+    pub(super) at: OffsetDateTime,
+    pub(super) policy: &'a Policy,
+    pub(super) purpose: Use,
+}
 
-    let search = Search {
-        intermediates: intermediates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
-        roots: roots.certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
-        at,
-        policy,
-    };
-    let (anchor, mut issuers) = search.path_from(&leaf, 1)?;
-    issuers.reverse();
-    Ok(Chain { anchor: anchor.to_vec(), issuers: issuers.into_iter().map(<[u8]>::to_vec).collect() })
+impl Question<'_> {
+    pub(super) fn find_chain(&self) -> Result<Chain, Error> {
+        if self.intermediates.len() > MAX_INTERMEDIATES {
+            return Err(untrusted("too many intermediates"));
+        }
+        let leaf = Parsed::read(self.leaf)?;
+        leaf.check_dates(self.at)?;
+        leaf.check_critical_extensions()?;
+        leaf.extension::<KeyUsage>()?.map_or(Ok(()), |usage| self.purpose.check(usage))?;
+        PublicKey::of(&leaf.certificate)?.check_size(self.policy)?;
+
+        let search = Search {
+            intermediates: self.intermediates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
+            roots: self.roots.certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
+            at: self.at,
+            policy: self.policy,
+        };
+        let (anchor, mut issuers) = search.path_from(&leaf, 1)?;
+        issuers.reverse();
+        Ok(Chain { anchor: anchor.to_vec(), issuers: issuers.into_iter().map(<[u8]>::to_vec).collect() })
+    }
 }
 
 /// The search for a path, depth first: several certificates may have the issuer's name.
