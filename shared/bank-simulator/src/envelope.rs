@@ -112,7 +112,7 @@ pub(crate) fn is_timely(document: &Document<'_>, now: OffsetDateTime, skew: Dura
         let text = timestamp.child(WSU, name)?.text();
         OffsetDateTime::parse(text.trim(), &Rfc3339).ok()
     };
-    time("Created").zip(time("Expires")).is_some_and(|(created, end)| now + skew >= created && now - skew < end)
+    time("Created").zip(time("Expires")).is_some_and(|(created, end)| now + skew >= created && now - skew <= end)
 }
 
 /// Whether a field's text is as it must be.

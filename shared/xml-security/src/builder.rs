@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::ops::Range;
 
-use uppsala::{Attribute, ProcessingInstruction, PullEvent, QName, XmlDeclaration};
+use uppsala::{Attribute, ProcessingInstruction, PullEvent, PullParser, QName, XmlDeclaration};
 
 use crate::Error;
 use crate::document::{DSIG, Declaration, Document, ElementData, Kind, Node, NodeId};
@@ -49,8 +50,8 @@ impl<'a> Builder<'a> {
             }
             PullEvent::Doctype(_) => Err(Error::Malformed("a document type".into())),
             PullEvent::StartNamespace { .. } | PullEvent::EndNamespace => Ok(()),
-            PullEvent::StartElement { name, attributes, namespace_declarations, byte_start, .. } => {
-                self.start(&name, attributes, namespace_declarations, byte_start)
+            PullEvent::StartElement { name, attributes, namespace_declarations, byte_start, byte_end, .. } => {
+                self.start(&name, attributes, namespace_declarations, byte_start..byte_end)
             }
             PullEvent::EndElement { byte_end, .. } => self.end(byte_end),
             PullEvent::Text { content, .. } | PullEvent::CData { content, .. } => self.leaf(Kind::Text(content)),
@@ -69,9 +70,9 @@ impl<'a> Builder<'a> {
     fn start(
         &mut self,
         name: &QName<'a>,
-        attributes: Vec<Attribute<'a>>,
+        mut attributes: Vec<Attribute<'a>>,
         declarations: Vec<Declaration<'a>>,
-        byte_start: usize,
+        tag: Range<usize>,
     ) -> Result<(), Error> {
         if attributes.len() > MAX_ATTRIBUTES || declarations.len() > MAX_ATTRIBUTES {
             return Err(too_many());
@@ -80,10 +81,16 @@ impl<'a> Builder<'a> {
         if declarations.iter().any(|(prefix, namespace)| !prefix.is_empty() && namespace.is_empty()) {
             return Err(Error::Malformed("a prefix is declared as nothing".into()));
         }
+        if declarations.iter().any(|(_, namespace)| has_line_break(namespace)) {
+            return Err(Error::Malformed("a namespace of several lines".into()));
+        }
+        if attributes.iter().any(|attribute| has_line_break(&attribute.value)) {
+            normalize(&mut attributes, self.document.text.get(tag.clone()).unwrap_or_default())?;
+        }
         let id = self.document.nodes.len();
         let prefix = name.prefix.as_ref().map_or(0, |prefix| prefix.len() + 1);
         let data = ElementData {
-            start: size(byte_start)?,
+            start: size(tag.start)?,
             stop: 0,
             first_attribute: size(self.document.attributes.len())?,
             first_declaration: size(self.document.declarations.len())?,
@@ -163,6 +170,55 @@ fn attributes(tag: &[u8]) -> usize {
         }
     }
     values
+}
+
+fn has_line_break(value: &str) -> bool {
+    memchr::memchr3(b'\t', b'\n', b'\r', value.as_bytes()).is_some()
+}
+
+/// White space that stands in an attribute's value as it is means spaces, and that of references means itself (XML 1.0
+/// 2.11 and 3.3.3): the tokenizer leaves both, so such values are read again from the tag.
+fn normalize(attributes: &mut [Attribute<'_>], tag: &str) -> Result<(), Error> {
+    // What stands in quotes, each with what is before it: a tag's names hold no quotes.
+    let mut rest = tag;
+    while let Some(begin) = rest.find(['"', '\'']) {
+        let (before, quoted) = rest.split_at(begin);
+        let quote = if quoted.starts_with('"') { '"' } else { '\'' };
+        let end = quoted[1..].find(quote).map_or(quoted.len(), |at| at + 2);
+        let (value, after) = quoted.split_at(end);
+        rest = after;
+        let name = before.trim_end_matches(|c: char| c == '=' || c.is_ascii_whitespace());
+        let name = name.rsplit(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
+        let Some(attribute) = attributes.iter_mut().find(|it| has_line_break(&it.value) && is_named(&it.name, name))
+        else {
+            continue;
+        };
+        let on_one_line = value.replace("\r\n", " ").replace(['\t', '\n', '\r'], " ");
+        attribute.value = Cow::Owned(value_of(&on_one_line)?);
+    }
+    Ok(())
+}
+
+fn is_named(name: &QName<'_>, written: &str) -> bool {
+    match (&name.prefix, written.split_once(':')) {
+        (Some(prefix), Some((before, after))) => prefix == before && name.local_name == after,
+        (None, None) => name.local_name == written,
+        _ => false,
+    }
+}
+
+/// What a value in quotes means.
+fn value_of(quoted: &str) -> Result<String, Error> {
+    let element = format!("<a b={quoted}/>");
+    let mut events = PullParser::new(&element).with_forbid_dtd(true).with_forbid_entities(true);
+    while let Ok(Some(event)) = events.next_event() {
+        if let PullEvent::StartElement { mut attributes, .. } = event
+            && let Some(attribute) = attributes.pop()
+        {
+            return Ok(attribute.value.into_owned());
+        }
+    }
+    Err(Error::Malformed("an attribute's value".into()))
 }
 
 fn too_many() -> Error {

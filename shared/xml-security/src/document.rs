@@ -1,7 +1,7 @@
 //! A parsed document, with unique ids.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use uppsala::{Attribute, PullParser};
@@ -103,8 +103,14 @@ impl<'a> Document<'a> {
     }
 
     fn check_ids(&self) -> Result<(), Error> {
-        let mut seen = HashSet::new();
-        let mut ids = self.root().with_descendants().flat_map(|element| element.ids());
-        if ids.all(|id| seen.insert(id)) { Ok(()) } else { Err(Error::Malformed("two elements have one id".into())) }
+        let mut seen = HashMap::new();
+        let mut ids =
+            self.root().with_descendants().flat_map(|element| element.ids().map(move |id| (id, element.node)));
+        // An element may have one id twice, by attributes of different names.
+        if ids.all(|(id, node)| *seen.entry(id).or_insert(node) == node) {
+            Ok(())
+        } else {
+            Err(Error::Malformed("two elements have one id".into()))
+        }
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn claim_of_element<'d>(root: Element<'d>, policy: &Policy) -> Result
     let reference = &signature.references[0];
     match reference.uri {
         None | Some("") => {
-            if !reference.canonicalization.ignores_context() || !signature.canonicalization.ignores_context() {
+            if !reference.canonicalization.ignores_context() || !signature.value.canonicalization.ignores_context() {
                 return Err(Error::NotAllowed(
                     "a canonicalisation with the context of a document that is not here".into(),
                 ));
@@ -129,7 +129,7 @@ fn over<'d>(root: Element<'d>, nodes: Nodes<'d>, element: Element<'d>, signature
 }
 
 /// The one `X509Certificate` in the one `X509Data`. Other forms of naming the key beside it are not used.
-fn certificate(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
+pub(crate) fn certificate(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
     let element = key_info
         .child(DSIG, "X509Data")
         .and_then(|data| data.child(DSIG, "X509Certificate"))

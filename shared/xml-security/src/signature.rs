@@ -11,7 +11,7 @@ use crate::{Element, Error, Policy, policy::Hash};
 /// The transform that takes the signature itself out of what is digested.
 pub(crate) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
-const MAX_REFERENCES: usize = 8;
+pub(crate) const MAX_REFERENCES: usize = 8;
 
 /// A signature with what its references are to, before anything of it is verified.
 pub(crate) struct Claim<'d> {
@@ -32,7 +32,7 @@ impl Claim<'_> {
     /// The signer, if the value is the signer's and the digests are those of the elements.
     pub(crate) fn verify(self, policy: &Policy) -> Result<Vec<u8>, Error> {
         let signer = self.signer?;
-        self.signature.verify_value(&signer, policy)?;
+        self.signature.value.verify(&signer, policy)?;
         for (reference, target) in self.signature.references.iter().zip(&self.targets) {
             reference.check(target)?;
         }
@@ -44,41 +44,55 @@ impl Claim<'_> {
 pub(crate) struct Signature<'d> {
     pub(crate) references: Vec<Reference<'d>>,
     pub(crate) key_info: Element<'d>,
-    pub(crate) hash: Hash,
-    pub(crate) canonicalization: Canonicalization<'d>,
-    signed_info: Element<'d>,
-    value: Vec<u8>,
+    pub(crate) value: Value<'d>,
 }
 
 impl<'d> Signature<'d> {
     /// Reads it; refuses what the allow-list or the policy lacks.
     pub(crate) fn read(element: Element<'d>, policy: &Policy) -> Result<Self, Error> {
         let [signed_info, value, key_info] = parts(element, ["SignedInfo", "SignatureValue", "KeyInfo"])?;
-        let mut children = signed_info.children();
-        let canonicalization = named(children.next(), "CanonicalizationMethod")?;
-        let method = named(children.next(), "SignatureMethod")?;
-        let references = children
+        let references = signed_info
+            .children()
+            .skip(Value::METHODS)
             .take(MAX_REFERENCES + 1)
             .map(|child| Reference::read(named(Some(child), "Reference")?, policy))
             .collect::<Result<Vec<_>, _>>()?;
         if references.is_empty() || references.len() > MAX_REFERENCES {
             return Err(Error::NotAllowed("the number of references".into()));
         }
+        Ok(Self { references, key_info, value: Value::read(signed_info, value, policy)? })
+    }
+}
+
+/// What is signed, and the value.
+pub(crate) struct Value<'d> {
+    pub(crate) hash: Hash,
+    pub(crate) canonicalization: Canonicalization<'d>,
+    signed_info: Element<'d>,
+    bytes: Vec<u8>,
+}
+
+impl<'d> Value<'d> {
+    /// `CanonicalizationMethod` and `SignatureMethod`, before the references.
+    const METHODS: usize = 2;
+
+    pub(crate) fn read(signed_info: Element<'d>, value: Element<'d>, policy: &Policy) -> Result<Self, Error> {
+        let mut methods = signed_info.children();
+        let canonicalization = named(methods.next(), "CanonicalizationMethod")?;
+        let method = named(methods.next(), "SignatureMethod")?;
         Ok(Self {
-            references,
-            key_info,
             hash: allowed_hash(method, Hash::from_signature_algorithm, policy)?,
             canonicalization: Canonicalization::read(canonicalization)?,
             signed_info,
-            value: value.base64().ok_or(Error::SignatureValue)?,
+            bytes: value.base64().ok_or(Error::SignatureValue)?,
         })
     }
 
-    /// Whether `SignedInfo` was signed with the key of this certificate.
-    pub(crate) fn verify_value(&self, certificate: &[u8], policy: &Policy) -> Result<(), Error> {
+    /// Whether it was made with the key of this certificate.
+    pub(crate) fn verify(&self, certificate: &[u8], policy: &Policy) -> Result<(), Error> {
         let key = PublicKey::of_certificate(certificate)?;
         let signed = self.canonicalization.apply(&Nodes::of_element(self.signed_info));
-        key.verify(self.hash, policy, &signed, &self.value)
+        key.verify(self.hash, policy, &signed, &self.bytes)
     }
 }
 
@@ -93,7 +107,7 @@ pub(crate) struct Reference<'d> {
 }
 
 impl<'d> Reference<'d> {
-    fn read(element: Element<'d>, policy: &Policy) -> Result<Self, Error> {
+    pub(crate) fn read(element: Element<'d>, policy: &Policy) -> Result<Self, Error> {
         let [transforms, method, value] = parts(element, ["Transforms", "DigestMethod", "DigestValue"])?;
         let transforms =
             transforms.children().map(|child| named(Some(child), "Transform")).collect::<Result<Vec<_>, _>>()?;

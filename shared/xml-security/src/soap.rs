@@ -29,10 +29,11 @@ pub struct Verified<'d> {
 }
 
 impl Verified<'_> {
-    /// Whether the signed Timestamp, where there is one, is valid at this time, with `skew` to both sides.
+    /// Whether the signed Timestamp, where there is one, is valid at this time, with `skew` to both sides. Both ends belong
+    /// to it (bank-channel brief 2.8).
     #[must_use]
     pub fn is_valid_at(&self, now: OffsetDateTime, skew: Duration) -> bool {
-        self.validity.is_none_or(|(created, expires)| now + skew >= created && now - skew < expires)
+        self.validity.is_none_or(|(created, expires)| now + skew >= created && now - skew <= expires)
     }
 }
 
@@ -137,6 +138,13 @@ fn signer(key_info: Element<'_>, token: Element<'_>) -> Result<Vec<u8>, Error> {
         return Err(Error::NotAllowed("a token that is not base64".into()));
     }
     token.base64().ok_or(Error::Certificate(Distrust::Other("not base64")))
+}
+
+/// The certificate in the token of the Security header that a signature is in, whatever its `KeyInfo` names.
+pub(crate) fn token_beside(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
+    let security = key_info.parent().and_then(|signature| signature.parent());
+    let token = security.and_then(|security| security.child(WSSE, "BinarySecurityToken"));
+    token.and_then(|token| token.base64()).ok_or(Error::NotSigned("not one BinarySecurityToken"))
 }
 
 /// Only `#` and an id; ids are unique in a document.

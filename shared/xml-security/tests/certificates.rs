@@ -78,10 +78,12 @@ fn a_path_to_a_pinned_root_is_accepted() {
     let five = under(leaf(), &lowest);
     assert_eq!(verify(&[&five, &lowest, &lower, &middle, &root]), refused(NO_ROOT));
     assert_eq!(verify(&[&under(leaf(), &lower), &middle, &root]), refused(NO_ROOT));
-    let too_many = vec![middle.der().to_vec(); 9];
     let roots = Roots::from_der([root.der().to_vec()]).unwrap();
-    let leaf = under(leaf(), &root);
-    assert!(verify_chain(leaf.der(), &too_many, &roots, NOW, &Policy::STRICT).is_err());
+    let leaf = under(leaf(), &middle);
+    for (offered, is_found) in [(1, true), (40, true), (41, false)] {
+        let offered = vec![middle.der().to_vec(); offered];
+        assert_eq!(verify_chain(leaf.der(), &offered, &roots, NOW, &Policy::STRICT).is_ok(), is_found);
+    }
 }
 
 #[test]

@@ -64,3 +64,35 @@ fn what_is_not_read_is_named() {
     assert_eq!((told.algorithm.as_str(), told.error), ("", Some(Error::NotSigned("no signature"))));
     assert_eq!(inspect::element(parse(REQUEST).root(), &Policy::LEGACY).error, Some(Error::NotSigned("no signature")));
 }
+
+/// What refuses the form of a signature hides nothing of its parts either.
+#[test]
+fn a_refused_form_is_told_part_by_part() {
+    let pki = Pki::shared();
+    let signed = pki.signed_envelope();
+    let body = part(&signed, "<soapenv:Body", "</soapenv:Body>");
+    let own = body.replace("Body-1", "Body-2");
+    let moved = replaced(&signed, body, &own);
+    let moved = replaced(&moved, "</soapenv:Header>", &format!("<w>{body}</w></soapenv:Header>"));
+    let dangling = replaced(&signed, "wsu:Id=\"Body-1\"", "wsu:Id=\"Body-2\"");
+    let external = replaced(&signed, "URI=\"#Body-1\"", "URI=\"http://example.com/\"");
+    let [transform, another] =
+        ["http://www.w3.org/2001/10/xml-exc-c14n#", "http://www.w3.org/TR/1999/REC-xslt-19991116"]
+            .map(|algorithm| format!("<ds:Transform Algorithm=\"{algorithm}\">"));
+    let xslt = signed.replace(&transform, &another);
+    let sha256 =
+        |uri: &str, element: &str, ok| InspectedDigest { algorithm: "sha256".into(), ..digest(uri, element, ok) };
+    let timestamp = || sha256("#TS-1", "Timestamp", true);
+    let nothing = |uri: &str| InspectedDigest { uri: uri.into(), ..InspectedDigest::default() };
+    for (message, value_ok, digests) in [
+        (&moved, true, [timestamp(), sha256("#Body-1", "Body", true)]),
+        (&dangling, true, [timestamp(), sha256("#Body-1", "", false)]),
+        (&external, false, [timestamp(), sha256("http://example.com/", "", false)]),
+        (&xslt, false, [nothing("#TS-1"), nothing("#Body-1")]),
+    ] {
+        let told = inspect::soap(&parse(message), &Policy::STRICT);
+        assert!(!told.valid && told.error.is_some(), "{told:?}");
+        assert_eq!((told.value_ok, told.algorithm.as_str()), (Some(value_ok), "rsa-sha256"), "{message}");
+        assert_eq!((told.digests, told.signer), (digests.to_vec(), Some(pki.leaf.clone())));
+    }
+}

@@ -174,7 +174,7 @@ impl Judge<'_> {
         let expired = self.name.contains("expired_timestamp").then_some(Error::Expired);
         assert_eq!(at(self.own_time()), expired, "{}", self.name);
         if let Some((created, expires)) = validity {
-            assert_eq!(at(expires), Some(Error::Expired), "{}", self.name);
+            assert_eq!(at(expires + Duration::SECOND), Some(Error::Expired), "{}", self.name);
             assert_eq!(at(created - Duration::SECOND), Some(Error::Expired), "{}", self.name);
         }
     }

@@ -21,7 +21,9 @@ const CANONICALISATIONS: [&str; 4] = [C14N, C14N_COMMENTS, EXCLUSIVE, EXCLUSIVE_
 const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 
 /// Content in which canonicalisation has something to do.
-const CONTENT: &str = r#"<a xmlns="urn:d" xmlns:p="urn:p" xmlns:unused="urn:u" p:z='1' b = "&lt;&quot;&#9;ä" xml:lang="fi"  a="'">text &gt; &#13;
+const CONTENT: &str = r#"<a xmlns="urn:d" xmlns:p="urn:p" xmlns:unused="urn:u" p:z='1' b = "&lt;&quot;&#9;ä" xml:lang="fi"  a="'" of-lines="one
+	two" p:mixed='&#13;&#10;
+"&amp;"'>text &gt; &#13;
  <!-- comment --><p:c xmlns:p="urn:q" xmlns=""><d/><![CDATA[<&]]></p:c><?pi some data?><e xmlns="urn:d"></e></a  >"#;
 
 #[test]

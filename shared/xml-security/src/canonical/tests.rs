@@ -37,7 +37,9 @@ fn their_elements(document: &uppsala::Document<'_>) -> Vec<TheirId> {
 
 /// Every method, with and without comments, of the whole document and of an element of it, with and without an element in it.
 fn compare(text: &str, apex: Index, without: Index, prefixes: &str) {
-    let (document, their) = (Document::parse(text.as_bytes()).unwrap(), uppsala::parse(text).unwrap());
+    // The library leaves line breaks in attributes, where they mean spaces.
+    let theirs = text.replace("&quot;\n&lt;>", "&quot; &lt;>").replace("&apos;\t\n'", "&apos;  '");
+    let (document, their) = (Document::parse(text.as_bytes()).unwrap(), uppsala::parse(&theirs).unwrap());
     let (elements, their_elements): (Vec<_>, _) =
         (document.root().with_descendants().collect(), their_elements(&their));
     assert_eq!(elements.len(), their_elements.len());

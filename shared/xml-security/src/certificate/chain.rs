@@ -11,7 +11,7 @@ use crate::{Distrust, Error, Policy};
 /// Certificates in a path at most, leaf and root included.
 const MAX_PATH: usize = 4;
 /// Intermediates that a caller may offer at most: the search for a path is over all of them.
-const MAX_INTERMEDIATES: usize = 8;
+const MAX_INTERMEDIATES: usize = 40;
 
 /// A path that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
