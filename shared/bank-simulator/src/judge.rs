@@ -7,7 +7,7 @@ use avain_xml_security::{Document, Element, soap};
 
 use crate::code::{self, Code, Refusal};
 use crate::keys::KeySource;
-use crate::office::{Office, Outcome, unreadable};
+use crate::office::{Office, Outcome};
 use crate::operation::Service;
 use crate::{Config, Error, Operation, algorithms, envelope, opening};
 
@@ -53,7 +53,7 @@ impl Office {
     fn judge(&self, request: &[u8]) -> Judgement {
         let document = match Document::parse(request) {
             Ok(document) => document,
-            Err(error) => return Judgement::fault(&unreadable(&error)),
+            Err(_) => return Judgement::fault(&code::SCHEMA),
         };
         let mut judgement = match soap::unsigned_body(&document) {
             Ok(body) => self.judge_call(&document, body),

@@ -46,6 +46,7 @@ pub fn sign(document: &str, key: &SigningKey, form: &Form) -> Result<String, Err
 /// unsigned. Everything else is as for [`sign`].
 pub fn sign_element(document: &str, id: &str, key: &SigningKey, form: &Form) -> Result<String, Error> {
     let parsed = Document::parse(document.as_bytes())?;
+    parsed.check_ids()?;
     let is_plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'));
     let element = parsed
         .root()
@@ -94,6 +95,7 @@ pub(crate) fn claim_of_element<'d>(root: Element<'d>, policy: &Policy) -> Result
             }
         }
         Some(uri) => {
+            root.document.check_ids()?;
             let id = uri.strip_prefix('#').filter(|id| !id.is_empty());
             if id.is_none() || id != root.attribute(XML_NAMESPACE, "id") {
                 return Err(Error::NotCovered("the reference is not to the element"));

@@ -3,7 +3,7 @@
 /// Why a document, a signature or a certificate was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// Not well-formed XML, or one of the forms refused outright (document type, entity, depth, duplicate id).
+    /// Not well-formed XML, or one of the forms refused outright (document type, entity, depth).
     #[error("the XML is not acceptable: {0}")]
     Malformed(String),
     /// The document lacks a signature where one must be, or has more than one.

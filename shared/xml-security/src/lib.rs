@@ -1,9 +1,9 @@
 //! XML signature, XML Encryption and WS-Security for the banks' Web Services channel: the tokenizer comes from a library,
 //! the rest is narrow and strict.
 //!
-//! What is refused, always: a document type, an entity, two elements with one id, a prefix declared as nothing, a
-//! signature whose covered element is not the element that is used, a part of `ds:Signature` or an algorithm that is not
-//! listed here and in the [`Policy`]. A verified signature names a signer; [`certificate::verify_chain`] says whether to
+//! What is refused, always: a document type, an entity, a prefix declared as nothing, a signature by ids where two elements
+//! have one, a signature whose covered element is not the element that is used, a part of `ds:Signature` or an algorithm
+//! that is not listed here and in the [`Policy`]. A verified signature names a signer; [`certificate::verify_chain`] says whether to
 //! trust it.
 
 pub mod certificate;

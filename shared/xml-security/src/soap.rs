@@ -63,6 +63,7 @@ pub(crate) fn claim<'d>(
     document: &'d Document<'d>,
     policy: &Policy,
 ) -> Result<(Claim<'d>, Element<'d>, Option<Element<'d>>), Error> {
+    document.check_ids()?;
     let (header, body) = header_and_body(document)?;
     let header = header.ok_or(Error::NotSigned("no Header"))?;
     let security = header.child(WSSE, "Security").ok_or(Error::NotSigned("not one Security header"))?;

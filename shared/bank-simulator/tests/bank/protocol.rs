@@ -219,7 +219,7 @@ async fn a_body_that_is_not_the_signed_one_is_refused() {
     assert_eq!(world.simulator.calls(BANK, Operation::DownloadFileList), 1, "two of three have no single Body");
 }
 
-/// Two elements with one id: a signature that names the id is over neither.
+/// Two elements with one id: a signature that names the id is over neither. Nothing before the signature is told by it.
 #[tokio::test]
 async fn one_id_twice_is_a_signature_error() {
     let (world, customer) = world_and_customer().await;
@@ -227,7 +227,12 @@ async fn one_id_twice_is_a_signature_error() {
     let id = envelope.split("wsu:Id=\"TS-").nth(1).unwrap().split('"').next().unwrap();
     let twice = envelope.replace("<e:Header>", &format!("<e:Header><x xml:id=\"TS-{id}\"/>"));
     assert_ne!(twice, envelope);
-    world.files(BANK, &twice).await.is_fault("02");
+    world.files(BANK, &twice).await.is("02", "SOAP signature error.");
+    let unknown = twice.replace("downloadFileListin", "confirmFilein");
+    world.files(BANK, &unknown).await.is_fault("05");
+    let too_long = twice.replace("<UserAgent>tests<", &format!("<UserAgent>{}<", "x".repeat(36)));
+    assert_ne!(too_long, twice);
+    assert_eq!(world.files(BANK, &too_long).await.code, "12");
 }
 
 #[tokio::test]

@@ -30,6 +30,7 @@ pub fn sign(
     let (mut signed, signature_at) = prepare(envelope, key, &ids, created, lifetime)?;
 
     let document = Document::parse(signed.as_bytes())?;
+    document.check_ids()?;
     let (header, body) = header_and_body(&document)?;
     let timestamp = header
         .and_then(|header| header.child(WSSE, "Security"))
