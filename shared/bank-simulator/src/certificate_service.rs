@@ -11,7 +11,7 @@ use crate::answer_parts::Details;
 use crate::authority::{Subject, Use};
 use crate::bank::Family;
 use crate::code::{self, Code, Refusal, invalid_parameter};
-use crate::contract::{Secret, is_transfer_key};
+use crate::contract::{Contracts, Secret, is_transfer_key};
 use crate::envelope::{self, Echo};
 use crate::held::{Held, State};
 use crate::ledger::{Ledger, Standing};
@@ -164,10 +164,7 @@ impl Office {
     /// 33, with the right name where it is known (brief 3).
     fn customer_information(&self, user_id: &str) -> Code {
         let name = self.contracts.find(user_id).and_then(|contract| contract.name.as_deref());
-        match name {
-            Some(name) => Code { number: "33".into(), text: format!("Error in customer information: {name}").into() },
-            None => code::CUSTOMER_INFORMATION,
-        }
+        name.map_or(code::CUSTOMER_INFORMATION, customer_is)
     }
 
     fn check_name(&self, header: &Echo, wanted: &SigningRequest) -> Result<(), Refusal> {
@@ -217,7 +214,8 @@ impl Office {
         Ok(signed.signer)
     }
 
-    /// At Nordea a customer is a user id with a name, elsewhere a user id. A new one gets an account; a known one keeps it.
+    /// A customer is a user id; where there are no contracts, a user id with a name. A new one gets an account; a known one
+    /// keeps it.
     fn issue(
         &self,
         ledger: &mut Ledger,
@@ -226,7 +224,8 @@ impl Office {
         proof: &Proof,
         now: OffsetDateTime,
     ) -> Result<Details, Refusal> {
-        let by_name = self.family() == Family::Nordea;
+        let by_name = matches!(self.contracts, Contracts::Any);
+        let is_nordea = self.family() == Family::Nordea;
         let find = |ledger: &Ledger| {
             if by_name { ledger.find(&header.sender, &wanted.name) } else { ledger.find_user(&header.sender) }
         };
@@ -242,13 +241,20 @@ impl Office {
         }
         let known = find(ledger);
         let agreed = self.contracts.find(&header.sender).and_then(|contract| contract.name.as_deref());
-        let name = known.map_or(agreed.unwrap_or(&wanted.name), |customer| &ledger.customers[customer].name).to_owned();
+        let own = known.map(|customer| &*ledger.customers[customer].name).filter(|_| !is_nordea);
+        let name = agreed.or(own).unwrap_or(&wanted.name).to_owned();
         let subject = self.subject(&header.sender, &name);
-        if !by_name && let Some(customer) = known {
+        if !is_nordea && let Some(customer) = known {
             // OP gives a key that it has certified its old certificate again, as success (brief 4).
             let before = ledger.customers[customer].certificates.iter().find(|held| held.has_key(&wanted.public_key));
             if let Some(held) = before {
                 return Ok(Details::Certificates(vec![(subject.text(), held.der())]));
+            }
+        }
+        if let (Proof::Certificate(_), Some(customer), true) = (proof, known, is_nordea) {
+            let name = &ledger.customers[customer].name;
+            if *name != wanted.name {
+                return Err(customer_is(name).into());
             }
         }
         if let (Proof::Certificate(_), Some(window), Some(customer)) = (proof, self.ways.renewal_window, known) {
@@ -266,6 +272,11 @@ impl Office {
     fn subject<'a>(&self, user_id: &'a str, name: &'a str) -> Subject<'a> {
         Subject { bank: self.bank, user_id, name }
     }
+}
+
+/// 33 with the right name.
+fn customer_is(name: &str) -> Code {
+    Code { number: "33".into(), text: format!("Error in customer information: {name}").into() }
 }
 
 /// Sixty days before the end at the earliest (brief 4; the code is unknown).

@@ -20,6 +20,7 @@ pub(crate) const CERTIFICATE_NOT_VALID: Code = code("04", "SOAP signature error 
 pub(crate) const OPERATION_UNKNOWN: Code = code("05", "Operation unknown.");
 pub(crate) const OPERATION_RESTRICTED: Code = code("06", "Operation is restricted.");
 pub(crate) const SCHEMA: Code = code("12", "Schema validation failed.");
+pub(crate) const SENDER_NOT_FOUND: Code = code("07", "SenderID not found.");
 pub(crate) const SENDER_LOCKED: Code = code("08", "SenderID locked.");
 pub(crate) const CUSTOMER_NOT_FOUND: Code = code("13", "CustomerID not found.");
 pub(crate) const CONTENT_SIGNATURE: Code = code("18", "Content digital signature not valid.");

@@ -92,6 +92,8 @@ pub struct BankSetting {
     pub requires_compression: bool,
     /// Whether a request may come again.
     pub accepts_replays: bool,
+    /// Whether nothing that a request changes is kept: each is judged as the first one.
+    pub stateless: bool,
 }
 
 /// The bank's own keys: certificates in DER, private keys in PKCS#8.
@@ -133,6 +135,7 @@ impl BankSetting {
             strict_schema: None,
             requires_compression: false,
             accepts_replays: false,
+            stateless: false,
         }
     }
 

@@ -74,8 +74,13 @@ impl Office {
         // 5, once more: whose certificate it is.
         self.adopt(ledger, &verified.signer, &header.sender);
         let customer = match ledger.standing(&verified.signer) {
-            Standing::Live(customer) if ledger.customers[customer].user_id == header.sender => customer,
+            Standing::Live(customer) if ledger.customers[customer].user_id == header.sender => Some(customer),
             Standing::Retired => return Err(self.bad_certificate(code::CERTIFICATE_NOT_VALID)),
+            Standing::Unknown
+                if self.names(&verified.signer, &header.sender) && !self.contracts.knows(&header.sender) =>
+            {
+                None
+            }
             _ => return Err(self.bad_certificate(code::CERTIFICATE_NOT_FOR_ID)),
         };
         // 6: Timestamp, signed or (as some clients have it) not.
@@ -83,6 +88,7 @@ impl Office {
             return Err(code::SOAP_SIGNATURE.into());
         }
         // 7: the sender's state.
+        let customer = customer.ok_or(code::SENDER_NOT_FOUND)?;
         if self.is_locked(ledger, &header.sender) {
             return Err(code::SENDER_LOCKED.into());
         }
@@ -148,17 +154,25 @@ impl Office {
         if !self.rules.adopts_certificates || ledger.standing(certificate) != Standing::Unknown {
             return;
         }
-        let named =
-            subject_ids(self.family()).iter().any(|oid| subject_attribute(certificate, oid).as_deref() == Some(sender));
-        let Some(held) = Held::new(certificate).filter(|held| named && held.purpose == Use::Signing) else { return };
-        if !self.contracts.knows(sender) {
+        if !self.names(certificate, sender) || !self.contracts.knows(sender) {
             return;
         }
-        let customer = match ledger.find_user(sender) {
-            Some(customer) => customer,
-            None => account::open(ledger, self, sender, sender, (self.clock)()),
-        };
+        let Some(held) = Held::given(certificate).filter(|held| held.purpose == Use::Signing) else { return };
+        let customer = ledger.find_user(sender).unwrap_or_else(|| {
+            let name = self.customer_name(certificate).unwrap_or_else(|| sender.to_owned());
+            account::open(ledger, self, sender, &name, (self.clock)())
+        });
         ledger.add_certificate(customer, held, false);
+    }
+
+    /// Whether a certificate's subject is this user.
+    fn names(&self, certificate: &[u8], user_id: &str) -> bool {
+        subject_ids(self.family()).iter().any(|oid| subject_attribute(certificate, oid).as_deref() == Some(user_id))
+    }
+
+    /// The customer's name in a certificate; at OP the user id stands in its place.
+    pub(crate) fn customer_name(&self, certificate: &[u8]) -> Option<String> {
+        subject_attribute(certificate, COMMON_NAME).filter(|_| self.family() != Family::Op)
     }
 
     /// The application request's bytes, and the code to answer if they are not XML.
@@ -217,7 +231,9 @@ fn subject_ids(family: Family) -> &'static [&'static str] {
     match family {
         Family::Nordea | Family::Danske => &["2.5.4.5"],
         Family::Samlink => &["2.5.4.4", "2.5.4.5"],
-        Family::Op => &["2.5.4.3"],
-        Family::Common => &["2.5.4.3", "2.5.4.5"],
+        Family::Op => &[COMMON_NAME],
+        Family::Common => &[COMMON_NAME, "2.5.4.5"],
     }
 }
+
+const COMMON_NAME: &str = "2.5.4.3";

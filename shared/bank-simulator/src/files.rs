@@ -1,14 +1,14 @@
 //! Lists, downloads, uploads and deletions, once a request has been found right.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 
 use flate2::Compression;
-use flate2::read::GzDecoder;
+use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
 use flate2::write::GzEncoder;
 use time::{Date, OffsetDateTime};
 
 use crate::answer_parts::{Details, FileDescriptor, status};
-use crate::code::{self, Refusal, invalid_parameter};
+use crate::code::{self, Code, Refusal, invalid_parameter};
 use crate::ledger::{Ledger, StoredFile, Upload};
 use crate::office::Office;
 use crate::schema::Request;
@@ -18,12 +18,13 @@ use crate::{account, payment};
 /// What a compressed upload may become: more than any request body can carry uncompressed.
 const MOST_UNCOMPRESSED: u64 = 50 * 1024 * 1024;
 
+const STATUS_REQUIRED: Code = invalid_parameter("Invalid parameters: Status is required");
+const FILE_TYPE_REQUIRED: Code = invalid_parameter("Invalid parameters: FileType is required");
+
 impl Office {
     pub(crate) fn list(&self, ledger: &Ledger, customer: usize, request: &Request) -> Result<Details, Refusal> {
         let wanted_status = match self.status(request)? {
-            None if self.ways.status_required => {
-                return Err(invalid_parameter("Invalid parameters: Status is required").into());
-            }
+            None if self.ways.filters_required => return Err(STATUS_REQUIRED.into()),
             status => status.unwrap_or("ALL"),
         };
         let (from, to) = (request.date("StartDate"), request.date("EndDate"));
@@ -54,8 +55,14 @@ impl Office {
         request: &Request,
         now: OffsetDateTime,
     ) -> Result<Details, Refusal> {
-        self.status(request)?;
+        let status = self.status(request)?;
         let reference = self.one_reference(request)?;
+        if self.ways.filters_required && status.is_none() {
+            return Err(STATUS_REQUIRED.into());
+        }
+        if self.ways.filters_required && request.text("FileType").is_none() {
+            return Err(FILE_TYPE_REQUIRED.into());
+        }
         let own_target = ledger.customers[customer].target_ids[0].clone();
         let file = ledger
             .file_mut(customer, reference)
@@ -80,8 +87,7 @@ impl Office {
         request: &Request,
         now: OffsetDateTime,
     ) -> Result<Details, Refusal> {
-        let file_type =
-            request.text("FileType").ok_or(invalid_parameter("Invalid parameters: FileType is required"))?;
+        let file_type = request.text("FileType").ok_or(FILE_TYPE_REQUIRED)?;
         let content = request
             .bytes("Content")
             .filter(|content| !content.is_empty())
@@ -90,7 +96,9 @@ impl Office {
         if !compressed && self.rules.requires_compression {
             return Err(code::DEFLATE.into());
         }
-        let content = if compressed { decompress(&content)? } else { content };
+        let method = request.text("CompressionMethod").unwrap_or_default().trim();
+        let deflated = self.ways.deflate.is_some_and(|name| name.eq_ignore_ascii_case(method));
+        let content = if compressed { decompress(&content, deflated)? } else { content };
         let rejection = match payment::read(&content, file_type) {
             Ok(payment) => {
                 let (total, count) = (payment.total, payment.count);
@@ -152,10 +160,22 @@ fn day(file: &StoredFile) -> Option<Date> {
     OffsetDateTime::from_unix_timestamp(file.created).ok().map(OffsetDateTime::date)
 }
 
-fn decompress(content: &[u8]) -> Result<Vec<u8>, Refusal> {
+/// GZIP, told by its first bytes; or deflate, with zlib's envelope or without, where that is what the request says.
+fn decompress(content: &[u8], deflated: bool) -> Result<Vec<u8>, Refusal> {
+    let unpacked = match content {
+        [0x1f, 0x8b, ..] => read_all(MultiGzDecoder::new(content), MultiGzDecoder::into_inner),
+        [0x78, ..] if deflated => read_all(ZlibDecoder::new(content), ZlibDecoder::into_inner),
+        _ if deflated => read_all(DeflateDecoder::new(content), DeflateDecoder::into_inner),
+        _ => None,
+    };
+    unpacked.ok_or_else(|| code::DEFLATE.into())
+}
+
+/// What a decoder gives, if it is not too much and nothing follows.
+fn read_all<'c, R: Read>(mut decoder: R, rest: fn(R) -> &'c [u8]) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    GzDecoder::new(content).take(MOST_UNCOMPRESSED + 1).read_to_end(&mut bytes).map_err(|_| code::DEFLATE)?;
-    if bytes.len() as u64 > MOST_UNCOMPRESSED { Err(code::DEFLATE.into()) } else { Ok(bytes) }
+    decoder.by_ref().take(MOST_UNCOMPRESSED + 1).read_to_end(&mut bytes).ok()?;
+    (bytes.len() as u64 <= MOST_UNCOMPRESSED && rest(decoder).is_empty()).then_some(bytes)
 }
 
 /// The same bytes each time: the header carries no time.

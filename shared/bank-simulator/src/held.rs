@@ -24,6 +24,9 @@ pub(crate) struct Held {
     /// Unix seconds.
     pub(crate) not_after: i64,
     pub(crate) state: State,
+    /// Whether another authority has issued it: what the bank issues then does not put it out of force.
+    #[serde(default)]
+    pub(crate) given: bool,
 }
 
 /// What became of a certificate.
@@ -49,7 +52,13 @@ impl Held {
             matching: None,
             not_after: i64::try_from(parsed.validity.not_after.to_unix_duration().as_secs()).ok()?,
             state: State::Live,
+            given: false,
         })
+    }
+
+    /// The same of a certificate that the bank has not issued.
+    pub(crate) fn given(certificate: &[u8]) -> Option<Self> {
+        Self::new(certificate).map(|held| Self { given: true, ..held })
     }
 
     /// The same, paired with another.

@@ -149,7 +149,9 @@ async fn receive(
         return dropped();
     }
     if !is_xml(headers) {
-        return empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let mut response = empty(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        *response.body_mut() = Body::from("Content-Type must be text/xml\n");
+        return response;
     }
     let Ok(body) = to_bytes(request.into_body(), LARGEST_REQUEST).await else {
         return empty(StatusCode::PAYLOAD_TOO_LARGE);

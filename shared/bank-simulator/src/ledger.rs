@@ -194,7 +194,7 @@ impl Ledger {
         self.changed = true;
         let certificates = &mut self.customers[customer].certificates;
         if replaces {
-            for before in certificates.iter_mut().filter(|before| before.state == State::Live) {
+            for before in certificates.iter_mut().filter(|before| before.state == State::Live && !before.given) {
                 before.state = State::Replaced;
             }
         }

@@ -61,6 +61,8 @@ pub(crate) struct Rules {
     pub(crate) adopts_certificates: bool,
     /// Whether a request may come again.
     pub(crate) accepts_replays: bool,
+    /// Whether nothing that a request changes is kept.
+    pub(crate) stateless: bool,
 }
 
 /// What a bank is made of.
@@ -145,10 +147,7 @@ impl Office {
         let now = (self.clock)();
         // Brief 11, 1: well-formed XML without DOCTYPE, SOAP 1.1; 2: a known operation.
         let soap_fault = |code: &Code| Reply::fault(service, self.family(), code);
-        let document = match Document::parse(request) {
-            Ok(document) => document,
-            Err(_) => return soap_fault(&code::SCHEMA),
-        };
+        let Ok(document) = Document::parse(request) else { return soap_fault(&code::SCHEMA) };
         let Ok(body) = soap::unsigned_body(&document) else { return soap_fault(&code::SCHEMA) };
         let (operation, call) = match envelope::call(body, service, self.family()) {
             Ok(call) => call,
@@ -273,8 +272,17 @@ impl Office {
         Some((certificate, algorithms::cipher_of(document)))
     }
 
-    /// Works on a copy of the ledger and puts it in place once it is written; a refusal keeps what it has changed.
+    /// Works on the ledger and keeps what has changed, unless each request is to be judged as the first one.
     pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Ledger) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        if self.rules.stateless {
+            let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return work(&mut { ledger });
+        }
+        self.keep(work)
+    }
+
+    /// Works on a copy of the ledger and puts it in place once it is written; a refusal keeps what it has changed.
+    pub(crate) fn keep<T>(&self, work: impl FnOnce(&mut Ledger) -> Result<T, Refusal>) -> Result<T, Refusal> {
         let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner);
         let mut draft = ledger.clone();
         let result = work(&mut draft);

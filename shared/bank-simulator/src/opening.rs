@@ -47,6 +47,7 @@ pub(crate) fn open(
         round: config.round,
         adopts_certificates: false,
         accepts_replays: false,
+        stateless: false,
     };
     let mut contracts = Contracts::of(bank);
     if let Some(setting) = setting(bank, config) {
@@ -54,6 +55,7 @@ pub(crate) fn open(
         rules.strict_schema = setting.strict_schema.unwrap_or(rules.strict_schema);
         rules.requires_compression = setting.requires_compression;
         rules.accepts_replays = setting.accepts_replays;
+        rules.stateless = setting.stateless;
         rules.adopts_certificates = true;
         customer_roots.extend(roots(&setting.customer_authorities)?);
         contracts = match &setting.contracts {
@@ -99,17 +101,19 @@ fn roots(authorities: &[Vec<u8>]) -> Result<Vec<Roots>, Error> {
 /// Adds the customer of a contract with certificates and files, once.
 fn add(office: &Office, contract: &Contract) -> Result<(), Error> {
     let now = (office.clock)();
-    let name = contract.name.as_deref().unwrap_or(&contract.user_id);
     let mut held = Vec::with_capacity(contract.certificates.len());
     for certificate in &contract.certificates {
-        held.push(Held::new(certificate).ok_or_else(|| Error::Provisioned("it is not a certificate".into()))?);
+        let given = Held::given(certificate).ok_or_else(|| Error::Provisioned("it is not a certificate".into()))?;
+        held.push(given);
     }
+    let named = contract.certificates.first().and_then(|certificate| office.customer_name(certificate));
+    let name = contract.name.clone().or(named).unwrap_or_else(|| contract.user_id.clone());
     if let [first, second] = held.as_mut_slice() {
         (first.matching, second.matching) = (Some(second.serial.clone()), Some(first.serial.clone()));
     }
-    let added = office.change(|ledger| {
-        if ledger.find(&contract.user_id, name).is_none() {
-            let customer = account::open(ledger, office, &contract.user_id, name, now);
+    let added = office.keep(|ledger| {
+        if ledger.find(&contract.user_id, &name).is_none() {
+            let customer = account::open(ledger, office, &contract.user_id, &name, now);
             for certificate in held {
                 ledger.add_certificate(customer, certificate, false);
             }

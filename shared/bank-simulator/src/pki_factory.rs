@@ -22,6 +22,7 @@ use crate::{Environment, Operation, account, algorithms, keys};
 const USER_OR_PIN: Code = code::code("20", "Problem with UserId or PIN.");
 const PKCS10: Code = code::code("10", "Problem with PKCS#10.");
 const SCHEMA: Code = code::code("07", "Schema validation error.");
+const ENVIRONMENT_MISMATCH: &str = "Environment mismatch";
 
 /// The two certificate requests of a pair.
 struct Requests {
@@ -33,8 +34,8 @@ struct Requests {
 const ROOT_SERIALS: [&str; 2] = ["1111110002", "1111110003"];
 
 impl Office {
-    /// Order: form of the header (07), environment (07), encryption (22), form of the request (07), customer (20), signature
-    /// or PIN (20), certificate requests (10).
+    /// Order: form of the header (07), its environment (07), encryption (22), form of the request (07), its environment (07),
+    /// customer (20), signature or PIN (20), certificate requests (10).
     pub(crate) fn pki_factory(
         &self,
         document: &Document<'_>,
@@ -69,7 +70,7 @@ impl Office {
     ) -> Result<PkiDetails, PkiRefusal> {
         let (header, content) = pki_schema::parts(call).map_err(PkiRefusal::invalid)?;
         if !self.is_environment(header.environment.as_deref()) {
-            return Err(PkiRefusal { code: SCHEMA, more: Some("Environment mismatch".into()) });
+            return Err(PkiRefusal { code: SCHEMA, more: Some(ENVIRONMENT_MISMATCH.into()) });
         }
         if !matches!(operation, Operation::CreateCertificate | Operation::RenewCertificate) {
             return self.pki_carry_out(operation, &header, content, None, now);
@@ -95,6 +96,9 @@ impl Office {
         now: OffsetDateTime,
     ) -> Result<PkiDetails, PkiRefusal> {
         let request = pki_schema::request(operation, element).map_err(PkiRefusal::invalid)?;
+        if !self.is_environment(request.all("Environment").first().map(String::as_str)) {
+            return Err(PkiRefusal { code: SCHEMA, more: Some(ENVIRONMENT_MISMATCH.into()) });
+        }
         if operation == Operation::GetBankCertificate {
             return self.bank_certificates(&request);
         }

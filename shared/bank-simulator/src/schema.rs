@@ -160,7 +160,7 @@ impl Schema {
     /// Reads a document; none if the schema does not accept it. Not `strictly`, the elements may stand in any order, and
     /// elements that the schema does not know are passed over.
     pub(crate) fn read(&self, root: Element<'_>, strictly: bool) -> Option<Request> {
-        if !root.is(self.namespace, self.name) || !root.text().trim().is_empty() {
+        if !root.is(self.namespace, self.name) || !root.text().trim().is_empty() || !is_plain(root) {
             return None;
         }
         let mut request = Request { values: BTreeMap::new(), references: Vec::new(), signed: false };
@@ -192,7 +192,7 @@ impl Schema {
             Kind::Any => {}
             _ => {
                 let text = child.text();
-                if child.children().next().is_some() || !rule.kind.accepts(&text) {
+                if child.children().next().is_some() || !rule.kind.accepts(&text) || !is_plain(child) {
                     return None;
                 }
                 request.values.insert(rule.name, text);
@@ -202,7 +202,7 @@ impl Schema {
     }
 
     fn references(&self, list: Element<'_>) -> Option<Vec<String>> {
-        if !list.text().trim().is_empty() {
+        if !list.text().trim().is_empty() || !is_plain(list) {
             return None;
         }
         let references: Option<Vec<String>> = list
@@ -211,12 +211,18 @@ impl Schema {
                 let text = child.text();
                 let valid = child.is(self.namespace, "FileReference")
                     && child.children().next().is_none()
+                    && is_plain(child)
                     && Kind::Text(1, 32).accepts(&text);
                 valid.then_some(text)
             })
             .collect();
         references.filter(|references| !references.is_empty())
     }
+}
+
+/// Whether an element has no attributes but those that XML Schema allows everywhere.
+fn is_plain(element: Element<'_>) -> bool {
+    element.attribute_names().all(|(namespace, _)| namespace == "http://www.w3.org/2001/XMLSchema-instance")
 }
 
 impl Kind {

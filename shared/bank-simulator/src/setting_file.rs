@@ -29,6 +29,8 @@ struct File {
     require_compression: bool,
     #[serde(default)]
     accept_replays: bool,
+    #[serde(default)]
+    stateless: bool,
     round_minutes: Option<u32>,
     secret: Option<String>,
     #[serde(default)]
@@ -108,6 +110,7 @@ impl Config {
             strict_schema: file.strict_schema,
             requires_compression: file.require_compression,
             accepts_replays: file.accept_replays,
+            stateless: file.stateless,
         });
         Ok(config)
     }

@@ -41,8 +41,9 @@ pub(crate) struct Ways {
     /// Words for Status in requests; and what is said about any other.
     pub(crate) statuses: &'static [&'static str],
     pub(crate) status_rule: &'static str,
-    /// Whether a list must name a Status.
-    pub(crate) status_required: bool,
+    /// Whether a list must name a Status, and a download Status and `FileType`. Of a list Nordea's description asks for a
+    /// `FileType` too, and promises all files without one.
+    pub(crate) filters_required: bool,
     pub(crate) target: Target,
     /// Whether a download of several files gives the first, or is refused.
     pub(crate) takes_first_reference: bool,
@@ -58,6 +59,8 @@ pub(crate) struct Ways {
     pub(crate) reports: Reports,
     /// What compression is called in answers.
     pub(crate) compression: &'static str,
+    /// What deflate is called in uploads, where it is taken beside GZIP.
+    pub(crate) deflate: Option<&'static str>,
     /// How long before its end a certificate may be renewed; none if at any time.
     pub(crate) renewal_window: Option<Duration>,
     /// Whether a new certificate puts the one before out of force.
@@ -156,7 +159,7 @@ const COMMON: Ways = Ways {
     downloaded: "DLD",
     statuses: &["NEW", "DLD", "ALL"],
     status_rule: "Invalid parameters: Status is NEW, DLD or ALL",
-    status_required: false,
+    filters_required: false,
     target: Target::Free("NONE"),
     takes_first_reference: false,
     empty_list_is_an_error: true,
@@ -166,6 +169,7 @@ const COMMON: Ways = Ways {
     file_types: file_types::ISO,
     reports: Reports::ISO_3,
     compression: "GZIP",
+    deflate: None,
     renewal_window: None,
     replaces_certificates: false,
     certificates_as_pem: false,
@@ -189,11 +193,12 @@ const NORDEA: Ways = Ways {
     downloaded: "DOWNLOADED",
     statuses: &["NEW", "DOWNLOADED", "ALL"],
     status_rule: "Invalid parameters: Status is NEW, DOWNLOADED or ALL",
-    status_required: true,
+    filters_required: true,
     target: Target::Own,
     uploads_wait: false,
     references: References::Hex,
     file_types: file_types::NORDEA,
+    deflate: Some("PKZIP"),
     reports: Reports::ISO_10,
     replaces_certificates: true,
     wording: &[],
@@ -230,6 +235,8 @@ const SAMLINK: Ways = Ways {
     canonicalization: (C14n::ExclusiveWithComments, Some(C14n::ExclusiveWithComments)),
     offered: &[LISTS_AND_FILES[0], LISTS_AND_FILES[1], LISTS_AND_FILES[2], Operation::GetCertificate],
     restricted: &[],
+    // SHA-1 in traffic up to 2023, SHA-256 since; which bank takes which is unknown.
+    hashes: &[Hash::Sha1, Hash::Sha256],
     strict_schema: false,
     takes_first_reference: true,
     empty_list_is_an_error: false,
@@ -269,6 +276,7 @@ const DANSKE: Ways = Ways {
     target: Target::Day,
     references: References::DayAndTime,
     compression: "gzip",
+    deflate: Some("DEFLATE"),
     wording: &[SCHEMA_IN_ONE_WORD, OK_WITHOUT_STOP],
     ..COMMON
 };

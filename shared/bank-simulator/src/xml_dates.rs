@@ -9,8 +9,10 @@ pub(crate) fn is_date_time(text: &str) -> bool {
     let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, fraction)| (clock, Some(fraction)));
     let parts: Vec<&str> = clock.split(':').collect();
     let [hour, minute, second] = parts.as_slice() else { return false };
+    let is_midnight =
+        (*hour, *minute, *second) == ("24", "00", "00") && fraction.is_none_or(|it| it.bytes().all(|it| it == b'0'));
     plain_date(day).is_some()
-        && number(hour, 2).is_some_and(|hour| hour < 24)
+        && (is_midnight || number(hour, 2).is_some_and(|hour| hour < 24))
         && number(minute, 2).is_some_and(|minute| minute < 60)
         && number(second, 2).is_some_and(|second| second < 60)
         && fraction.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
@@ -43,7 +45,8 @@ fn without_zone(text: &str) -> Option<&str> {
     let Some((hours, minutes)) = offset.strip_prefix(['+', '-']).and_then(|offset| offset.split_once(':')) else {
         return Some(text);
     };
-    let valid = number(hours, 2)? <= 14 && number(minutes, 2)? < 60;
+    let (hours, minutes) = (number(hours, 2)?, number(minutes, 2)?);
+    let valid = minutes < 60 && hours * 60 + minutes <= 14 * 60;
     valid.then_some(local)
 }
 
@@ -58,7 +61,7 @@ mod tests {
     #[test]
     fn dates_and_times_are_read_as_xml_schema_writes_them() {
         for text in
-            ["2027-01-15T10:00:00Z", "2006-03-03T00:00:00.0Z", "2014-08-06T10:34:40+02:00", "2012-02-29T23:59:59"]
+            ["2027-01-15T10:00:00Z", "2006-03-03T00:00:00.0Z", "2014-08-06T10:34:40+14:00", "2012-02-29T24:00:00"]
         {
             assert!(is_date_time(text), "{text}");
         }
@@ -66,6 +69,7 @@ mod tests {
             "2027-01-15",
             "2027-02-29T10:00:00Z",
             "2027-01-15T24:00:01Z",
+            "2027-01-15T10:00:00+14:01",
             "2027-01-15T10:00Z",
             "2027-1-15T10:00:00Z",
             "",

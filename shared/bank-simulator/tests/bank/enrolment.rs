@@ -135,7 +135,7 @@ async fn a_new_certificate_stops_the_one_before() {
     answer.is("30", "Authentication failed.");
     let other = Enrolment { content: signing_request(&key, "Toinen Oy", "11111111"), ..renewal() };
     let answer = world.certificates(BankKey::Nordea, &other.envelope_signed(&after.key)).await;
-    answer.is("19", "Content certificate not valid.");
+    answer.is("33", "Error in customer information: Esimerkki Oy");
     let changed = renewal().envelope_signed(&after.key);
     let answer = world.certificates(BankKey::Nordea, &changed).await;
     answer.is("00", "OK.");

@@ -112,4 +112,10 @@ async fn a_download_names_one_file_of_the_customer() {
     let two = "<FileReference>a</FileReference><FileReference>b</FileReference>";
     let answer = customer.call(&world, &Call::new("downloadFile", "DownloadFile").with("FileReferences", two)).await;
     answer.is("29", "Invalid parameters: Only one FileReference at a time");
+    // Nordea wants to know which kind of file, too.
+    for (left_out, text) in
+        [("Status", "Invalid parameters: Status is required"), ("FileType", "Invalid parameters: FileType is required")]
+    {
+        customer.call(&world, &Call::download("unknown").without(left_out)).await.is("29", text);
+    }
 }

@@ -19,6 +19,8 @@ enum Wrong {
     Environment,
     Encryption,
     Form,
+    /// Of the header and of the element: each has one.
+    OwnEnvironment,
     Customer,
     /// The PIN, or a field that is changed after the signature.
     Proof,
@@ -27,7 +29,7 @@ enum Wrong {
     Content,
 }
 
-use Wrong::{Content, Customer as CustomerId, Encryption, Environment, Form, Header, Proof, Signer};
+use Wrong::{Content, Customer as CustomerId, Encryption, Environment, Form, Header, OwnEnvironment, Proof, Signer};
 
 /// An operation, in their order what can be wrong with it, and what is said of its own content.
 struct Case {
@@ -48,12 +50,12 @@ const CASES: [Case; 6] = [
     },
     Case {
         operation: "CreateCertificate",
-        faults: &[Header, Environment, Encryption, Form, CustomerId, Proof, Content],
+        faults: &[Header, Environment, Encryption, Form, OwnEnvironment, CustomerId, Proof, Content],
         content: PKCS10,
     },
     Case {
         operation: "RenewCertificate",
-        faults: &[Header, Environment, Encryption, Form, CustomerId, Proof, Signer, Content],
+        faults: &[Header, Environment, Encryption, Form, OwnEnvironment, CustomerId, Proof, Signer, Content],
         content: PKCS10,
     },
     Case {
@@ -68,7 +70,7 @@ const CASES: [Case; 6] = [
     },
     Case {
         operation: "RevokeCertificate",
-        faults: &[Header, Environment, Form, CustomerId, Proof, Signer, Content],
+        faults: &[Header, Environment, Form, OwnEnvironment, CustomerId, Proof, Signer, Content],
         content: NO_SERIAL,
     },
 ];
@@ -91,7 +93,7 @@ impl Case {
     fn answer(&self, wrong: Wrong) -> (&'static str, &'static str) {
         match wrong {
             Header => ("07", "SenderId"),
-            Environment => ("07", "Environment mismatch"),
+            Environment | OwnEnvironment => ("07", "Environment mismatch"),
             Encryption => ("22", ""),
             Form => ("07", "RequestId"),
             CustomerId | Proof | Signer => ("20", ""),
@@ -163,12 +165,13 @@ impl Scene {
         let root = ("BankRootCertificateSerialNo", if has(Content) { "99" } else { "1111110003" });
         let encryption = ("EncryptionCertPKCS10", &*self.csr);
         let signing = ("SigningCertPKCS10", if has(Content) { "cm90dGVu" } else { &self.csr });
+        let environment = ("Environment", if has(OwnEnvironment) { "test" } else { "production" });
         let pin = ("PIN", if has(Proof) { "4321" } else { pin });
         match case.operation {
             "GetBankCertificate" => vec![root, at, id],
-            "CreateCertificate" => vec![customer, by, encryption, signing, at, id, pin],
-            "RenewCertificate" => vec![customer, by, encryption, signing, at, id],
-            "RevokeCertificate" => vec![by, customer, serial, at, id],
+            "CreateCertificate" => vec![customer, by, encryption, signing, at, id, environment, pin],
+            "RenewCertificate" => vec![customer, by, encryption, signing, at, id, environment],
+            "RevokeCertificate" => vec![by, customer, serial, at, id, environment],
             "CertificateStatus" => vec![by, serial, customer, at, id],
             _ => vec![by, customer, at, id],
         }
@@ -187,7 +190,7 @@ async fn of_two_faults_the_earlier_answers_at_the_pki_factory() {
             }
         }
     }
-    assert_eq!(pairs, 10 + 28 + 36 + 28 + 21 + 28);
+    assert_eq!(pairs, 10 + 36 + 45 + 28 + 21 + 36);
     // Nothing was changed by any of them: two wrong PINs are counted and the right one works, and the pair is in force.
     for case in &CASES {
         scene.check(case, &[], ("00", "")).await;

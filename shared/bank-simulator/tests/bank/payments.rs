@@ -5,7 +5,7 @@ use std::io::Write as _;
 use avain_bank_simulator::BankKey;
 use avain_test_support::{output, peer, reference_data, xmlsec};
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
 use crate::request::{Call, Customer};
 use crate::world::{Answer, World, texts};
@@ -223,12 +223,44 @@ async fn a_payment_that_does_not_add_up_is_rejected_with_feedback() {
 async fn a_payment_may_come_compressed_and_under_nordeas_own_name() {
     let world = World::start().await;
     let customer = Customer::enrol(&world, BankKey::Nordea, "11111111", "Kauppa Oy").await;
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(payment("pain.001.001.03", "M1", &["5.00"]).as_bytes()).unwrap();
-    let packed = encoder.finish().unwrap();
-    let call = Call::upload("NDCORPAYS", &packed).with("Compression", "true");
+    let payment = payment("pain.001.001.03", "M1", &["5.00"]);
+    let call = Call::upload("NDCORPAYS", &gzip(payment.as_bytes())).with("Compression", "true");
     customer.call(&world, &call).await.is("00", "OK.");
     assert_eq!(texts(&customer.new_file(&world, "pain.002.001.10").await, "OrgnlMsgNmId"), ["pain.001.001.03"]);
-    let call = Call::upload("NDCORPAYS", b"not gzip").with("Compression", "true");
-    customer.call(&world, &call).await.is("21", "Deflate error.");
+
+    let (head, tail) = payment.as_bytes().split_at(100);
+    let in_two_parts = [gzip(head), gzip(tail)].concat();
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(payment.as_bytes()).unwrap();
+    let zlib = encoder.finish().unwrap();
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(payment.as_bytes()).unwrap();
+    let deflate = encoder.finish().unwrap();
+    let gzip = gzip(payment.as_bytes());
+    let followed = |bytes: &[u8]| [bytes, b"x"].concat();
+    for (method, content, is_right) in [
+        ("", in_two_parts, true),
+        ("gzip", gzip.clone(), true),
+        ("PKZIP", gzip.clone(), true),
+        ("PKZIP", zlib.clone(), true),
+        ("pkzip", deflate.clone(), true),
+        ("PKZIP", followed(&zlib), false),
+        ("PKZIP", followed(&deflate), false),
+        ("PKZIP", deflate[..deflate.len() - 9].to_vec(), false),
+        ("GZIP", zlib, false),
+        ("", deflate, false),
+        ("", followed(&gzip), false),
+        ("", gzip[..gzip.len() - 1].to_vec(), false),
+        ("", b"not gzip".to_vec(), false),
+    ] {
+        let call = Call::upload("NDCORPAYS", &content).with("Compression", "true").with("CompressionMethod", method);
+        let answer = customer.call(&world, &call).await;
+        assert_eq!(answer.code, if is_right { "00" } else { "21" }, "{method} {content:?}");
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }

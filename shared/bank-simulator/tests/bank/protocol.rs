@@ -235,6 +235,26 @@ async fn one_id_twice_is_a_signature_error() {
     assert_eq!(world.files(BANK, &too_long).await.code, "12");
 }
 
+/// What the schema does not know is refused in attributes too.
+#[tokio::test]
+async fn an_application_request_has_no_attributes_of_its_own() {
+    let (world, customer) = world_and_customer().await;
+    let instance = "xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\"";
+    for (name, attribute, is_known) in [
+        ("ApplicationRequest", format!("{instance} i:schemaLocation=\"http://bxd.fi/xmldata/ a.xsd\""), true),
+        ("ApplicationRequest", "version=\"1\"".to_owned(), false),
+        ("Status", "xmlns:own=\"urn:own\" own:a=\"1\"".to_owned(), false),
+        ("SoftwareId", "Id=\"1\"".to_owned(), false),
+    ] {
+        let application = Call::list("ALL").for_customer(&customer).application();
+        let changed = application.replacen(&format!("<{name}"), &format!("<{name} {attribute}"), 1);
+        assert_ne!(changed, application);
+        let signed = enveloped::sign(&changed, &customer.key, &enveloped::Form::INCLUSIVE).unwrap();
+        let answer = send(&world, &customer, &signed).await;
+        assert_eq!(answer.code, if is_known { "00" } else { "12" }, "{name} {attribute}: {answer:?}");
+    }
+}
+
 #[tokio::test]
 async fn only_text_xml_is_taken_by_post_at_the_right_address() {
     let world = World::start().await;

@@ -174,7 +174,7 @@ pub(crate) struct Call {
 }
 
 /// The order of `application_request.xsd`.
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 16] = [
     "CustomerId",
     "Command",
     "Timestamp",
@@ -187,6 +187,7 @@ const ORDER: [&str; 15] = [
     "ExecutionSerial",
     "Encryption",
     "Compression",
+    "CompressionMethod",
     "SoftwareId",
     "FileType",
     "Content",
@@ -237,6 +238,8 @@ impl Call {
         self.elements.retain(|(known, _)| *known != name);
         match name {
             "TargetId" => self.with("TargetId", ""),
+            "Status" => self.with("Status", ""),
+            "FileType" => self.with("FileType", ""),
             _ => self,
         }
     }
@@ -250,10 +253,13 @@ impl Call {
             let number = NEXT.fetch_add(1, Ordering::SeqCst);
             call = call.with("Timestamp", &format!("2027-01-15T10:00:00.{number:06}Z"));
         }
-        for (name, default) in
-            [("CustomerId", customer.user_id.clone()), ("TargetId", format!("{}A1", customer.user_id))]
-        {
-            let wanted = is_nordea || name != "TargetId";
+        let is_download = call.operation == "downloadFile";
+        for (name, default, wanted) in [
+            ("CustomerId", customer.user_id.clone(), true),
+            ("TargetId", format!("{}A1", customer.user_id), is_nordea),
+            ("Status", "ALL".to_owned(), is_nordea && is_download),
+            ("FileType", "TITO".to_owned(), is_nordea && is_download),
+        ] {
             if wanted && !call.elements.iter().any(|(known, _)| *known == name) {
                 call = call.with(name, &default);
             }

@@ -116,6 +116,78 @@ async fn without_contracts_a_certificate_tells_whose_request_it_is() {
     assert_eq!(judgement.soap_signature.unwrap().digests.iter().filter(|digest| digest.ok).count(), 1);
 }
 
+/// A bank with these customers, who have their certificates from the authority of the reference data.
+async fn world_of_reference_data(folder: &Path, text: &str) -> World {
+    let own = tempfile::tempdir().unwrap();
+    let authority = folder.join("_fixture_pki/ca_fixture_customer.pem");
+    let text = format!("customer_cas = [{:?}]\n{text}", authority.to_str().unwrap());
+    let config = Config::from_file(Some("nordea"), &written(own.path(), &text), clock()).unwrap();
+    World::with(|own| *own = config).await
+}
+
+fn customer_of_reference_data(folder: &Path) -> Customer {
+    let der = |name: &str| crate::reference::der(&folder.join("_fixture_pki").join(name));
+    Customer::new(BankKey::Nordea, "11111111", "Fixture Oy", &der("nordea_client.key"), &der("nordea_client.pem"))
+}
+
+/// A certificate from elsewhere is renewed at the bank, and stays in force.
+#[tokio::test]
+async fn a_certificate_of_another_authority_is_renewed() {
+    let Some(folder) = reference_data() else { return };
+    let contract = "[[customers]]\nuser_id = \"11111111\"\nactivation_code = \"1234567890\"";
+    for text in ["", contract, &format!("{contract}\nname = \"Fixture Oy\"")] {
+        let world = world_of_reference_data(&folder, text).await;
+        let customer = customer_of_reference_data(&folder);
+        let key = rsa_key();
+        let content = signing_request(&key, "Fixture Oy", "11111111");
+        let renewal = Enrolment {
+            command: None,
+            hmac: None,
+            ..Enrolment::new(BankKey::Nordea, "11111111", NORDEA_CODE, content)
+        };
+        let answer = world.certificates(BankKey::Nordea, &renewal.envelope_signed(&customer.key)).await;
+        answer.is("00", "OK.");
+        let renewed = Customer::from_answer(BankKey::Nordea, "11111111", "Fixture Oy", &key, &answer);
+        let files = renewed.list(&world, "ALL").await;
+        files.is("00", "OK.");
+        assert_eq!(customer.list(&world, "ALL").await.all("FileReference"), files.all("FileReference"), "one account");
+    }
+}
+
+#[tokio::test]
+async fn a_sender_whom_nobody_knows_is_told_so() {
+    let Some(folder) = reference_data() else { return };
+    let world = world_of_reference_data(&folder, "[[customers]]\nuser_id = \"11111112\"").await;
+    let customer = customer_of_reference_data(&folder);
+    customer.list(&world, "ALL").await.is("07", "SenderID not found.");
+    // Whose certificate it is comes first, and the time.
+    let foreign = Call { sender_id: Some("11111112".into()), ..Call::list("ALL") };
+    customer.call(&world, &foreign).await.is_fault("03");
+    world.pass(time::Duration::days(-1));
+    let envelope = Call::list("ALL").envelope(&world, &customer);
+    world.pass(time::Duration::days(1));
+    world.files(BankKey::Nordea, &envelope).await.is("02", "SOAP signature error.");
+}
+
+/// Each request as if it were the first: whatever came before, the answer is the same.
+#[tokio::test]
+async fn a_bank_may_forget_every_request() {
+    let Some(folder) = reference_data() else { return };
+    let text = "stateless = true\n[[customers]]\nuser_id = \"11111111\"\nactivation_code = \"1234567890\"";
+    let world = world_of_reference_data(&folder, text).await;
+    let customer = customer_of_reference_data(&folder);
+    let list = Call::list("ALL").envelope(&world, &customer);
+    let upload = Call::upload("NDCORPAYS", crate::payments::payment("pain.001.001.03", "M1", &["5.00"]).as_bytes());
+    let content = signing_request(&rsa_key(), "Fixture Oy", "11111111");
+    let enrolment = Enrolment::new(BankKey::Nordea, "11111111", NORDEA_CODE, content).envelope();
+    for _ in 0..2 {
+        let answer = world.files(BankKey::Nordea, &list).await;
+        assert_eq!(answer.all("FileType"), ["camt.053.001.02"], "what a new account has");
+        customer.call(&world, &upload).await.is("00", "OK.");
+        world.certificates(BankKey::Nordea, &enrolment).await.is("00", "OK.");
+    }
+}
+
 /// A private key is enough to judge an encrypted request.
 #[tokio::test]
 async fn an_encrypted_request_is_judged_with_a_key_alone() {
