@@ -77,6 +77,12 @@ impl<'d> Element<'d> {
         named.map(|attribute| &*attribute.value)
     }
 
+    /// Namespace ("" for none) and local name of each attribute, in their order. Declarations of namespaces are none.
+    pub fn attribute_names(&self) -> impl Iterator<Item = (&'d str, &'d str)> + use<'d> {
+        let names = self.attributes().iter().map(|attribute| &attribute.name);
+        names.map(|name| (name.namespace_uri.as_deref().unwrap_or_default(), &*name.local_name))
+    }
+
     /// The name as written, with its prefix.
     pub(crate) fn name(&self) -> &'d str {
         self.data()
