@@ -14,7 +14,8 @@ pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
 pub(crate) const OP: &str = "http://op.fi/mlp/xmldata/";
 /// `xml:id`, which is what the signature of a response of PKI Factory refers to.
 const ID: Attribute = ("http://www.w3.org/XML/1998/namespace", "id", Text(1, ANY_LENGTH));
-/// What any element may have by XML Schema itself. `nil` is not among them: no schema here lets an element be nil.
+/// What any element may have by XML Schema itself. `nil` is not among them: no schema here lets an element be nil. A `type`
+/// is not resolved.
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 const XSI_NAMES: [&str; 3] = ["type", "schemaLocation", "noNamespaceSchemaLocation"];
 

@@ -29,7 +29,7 @@ pub enum Verdict {
 pub enum Reason {
     /// Not XML.
     Unreadable,
-    /// The envelope's signature is missing, not valid, or does not cover what it must.
+    /// The envelope's signature is missing, not valid, does not cover what it must, or covers a Timestamp that cannot be read.
     SoapSignature,
     /// The same of the application response, or of the response of PKI Factory.
     ApplicationResponseSignature,
@@ -41,7 +41,7 @@ pub enum Reason {
     TimestampExpired,
     /// It answers another request.
     RequestIdMismatch,
-    /// It is not what the bank's schema says.
+    /// It is not what the bank's schema says, or not XML 1.0 in UTF-8.
     Schema,
     /// It is encrypted, and none of the given keys opens it.
     Decrypt,

@@ -147,7 +147,7 @@ fn facts(file: &str, report: &Value, expected: &Value, application: &Value) {
     assert_eq!(files, application["file_count"].as_u64().unwrap_or(0), "{file}");
     let listed = application["certificates"].as_array().into_iter().flatten();
     for (told, stated) in report["certificates"].as_array().unwrap().iter().zip(listed) {
-        let encoding = stated["encoding"].as_str().map(|it| it.to_ascii_lowercase());
+        let encoding = stated["encoding"].as_str().map(str::to_ascii_lowercase);
         let encoding = encoding.as_deref().and_then(|it| it.strip_prefix("base64(")?.strip_suffix(')'));
         assert_eq!(told["encoding"].as_str(), encoding, "{file}");
         assert_eq!((&told["name"], &told["format"]), (&stated["Name"], &stated["CertificateFormat"]), "{file}");
