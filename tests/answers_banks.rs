@@ -273,7 +273,9 @@ impl At<'_> {
         for answer in [list, upload] {
             answer.is(504, "01", SLOW);
         }
-        release.iter().for_each(|held| held.notify_one());
+        for held in &release {
+            held.notify_one();
+        }
 
         let calls = simulator.calls(key, Operation::UploadFile);
         let again = self.send("SLOW").await;

@@ -13,11 +13,11 @@ mod files;
 mod pki_factory;
 
 pub use certificates::{certificate, service_certificates};
-pub(crate) use certificates::{entries, peek};
+pub(crate) use certificates::{entries, issued, peek};
 pub use files::{
     Deleted, Direction, FileDescriptor, Receipt, UserFileType, UserInfo, delete, file, file_list, upload, user_info,
 };
-pub(crate) use files::{content_to, descriptors, user_file_types};
+pub(crate) use files::{gunzip, payload, user_file_types};
 pub use pki_factory::{
     BankCertificates, CertificateState, CertificateStatus, Certificates, Revoked, bank_certificates,
     certificate_status, certificates, own_certificates, renewed_certificates, revocation,

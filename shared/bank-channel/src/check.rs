@@ -4,7 +4,7 @@
 //! What an answer that arrives goes through (`verify`) stops at the first thing that is wrong. Here every layer is looked
 //! into, the first thing wrong is the reason, and the rest is told as well. A test holds the two together.
 
-use avain_xml_security::encryption::{Cipher, DecryptionKey};
+use avain_xml_security::encryption::DecryptionKey;
 use avain_xml_security::inspect::{self, Inspection};
 use avain_xml_security::{Document, Element, Policy, soap};
 use rsa::RsaPrivateKey;
@@ -17,14 +17,17 @@ use crate::answer::{FACTORY_OPERATIONS, FactoryOperation, peek};
 use crate::fault::{PKI_FACTORY, fault};
 use crate::operation::{GET_SERVICE_CERTIFICATES, OPERATIONS, Operation, SOAP};
 use crate::request::ELEMENTS;
-use crate::verify::{XENC, clean, only_child, opened, two_digits};
+use crate::verify::{clean, only_child, two_digits};
 use crate::{Error, Layer, Profile, Trust, schema};
 
 mod contents;
+mod encryption;
 mod report;
 mod signer;
 
-pub use report::{Certificate, Content, Digest, Finding, Header, Reason, Report, Signature, Validity, Verdict};
+pub use report::{
+    Certificate, Content, Digest, Encryption, File, Finding, Header, Reason, Report, Signature, Validity, Verdict,
+};
 
 const WSSE: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 const WSU: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd";
@@ -80,7 +83,12 @@ fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut 
         report.find(Reason::Schema, why);
         report.decide();
     } else if is_well_formed(bytes) {
-        report.find(Reason::SoapSignature, why);
+        // A declaration misleads nobody; ids that are not unique, and the like, mislead a signature.
+        let reason = match Document::parse(without_declaration(bytes)) {
+            Ok(_) => Reason::Schema,
+            Err(_) => Reason::SoapSignature,
+        };
+        report.find(reason, why);
         report.decide();
     } else {
         report.find(Reason::Unreadable, why);
@@ -88,7 +96,13 @@ fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut 
     }
 }
 
-/// By the parser alone: what is refused then are ids that are not unique, and the like.
+/// The XML declaration says version and encoding.
+fn without_declaration(bytes: &[u8]) -> &[u8] {
+    let end = bytes.windows(2).position(|part| part == b"?>").filter(|_| bytes.starts_with(b"<?xml"));
+    end.and_then(|end| bytes.get(end + 2..)).unwrap_or(bytes)
+}
+
+/// By the parser alone: what is refused then are another version or encoding, ids that are not unique, and the like.
 fn is_well_formed(bytes: &[u8]) -> bool {
     let parser = uppsala::Parser::new().with_forbid_dtd(true).with_forbid_entities(true).with_max_depth(64);
     std::str::from_utf8(bytes).is_ok_and(|text| parser.parse(text).is_ok())
@@ -143,8 +157,9 @@ impl Case<'_> {
         }
         self.report.operation = element;
         self.report.response_code = code.map(two_digits);
-        let text = body.and_then(only_child).and_then(|fault| fault.child(PKI_FACTORY, "ReturnText"));
-        self.report.response_text = Some(text.map_or_else(|| said.to_owned(), |text| clean(&text.text())));
+        let text = |name| body.and_then(only_child).and_then(|fault| told(fault, PKI_FACTORY, name));
+        self.report.response_text = Some(text("ReturnText").unwrap_or_else(|| said.to_owned()));
+        self.report.additional_text = text("AdditionalReturnText");
         self.report.find(Reason::BankError, format!("a fault, which is not signed: {said}"));
     }
 
@@ -177,7 +192,9 @@ impl Case<'_> {
             Ok(response) => response,
             Err(error) => return self.report.find(Reason::Schema, clean(&error.to_string())),
         };
-        let signer = self.application_signature(inspect::enveloped(&response, &self.policy), &trust);
+        let inspection = inspect::enveloped(&response, &self.policy);
+        self.report.application_signature = Some(self.signature(Layer::Application, &inspection, &trust));
+        let signer = inspection.signer.filter(|_| inspection.valid);
         if !profile.signers_may_differ && envelope_signer.is_some() && signer.is_some() && envelope_signer != signer {
             let why = "the application response is not signed by the signer of the envelope";
             self.report.find(Reason::UntrustedCertificate, why.into());
@@ -196,7 +213,9 @@ impl Case<'_> {
             return self.report.find(Reason::Schema, format!("not one {name}"));
         };
         self.report.application = Some(name);
-        self.application_signature(inspect::element(response, &self.policy), self.saved.trust);
+        let inspection = inspect::element(response, &self.policy);
+        self.report.application_signature = Some(self.signature(Layer::Application, &inspection, self.saved.trust));
+        self.report.application_code = told(response, ELEMENTS, "ReturnCode");
         let code = self.code(response, ELEMENTS, "ReturnCode", "ReturnText");
         if code.is_some_and(|code| code != "00") {
             self.bank_error();
@@ -209,76 +228,80 @@ impl Case<'_> {
     /// The envelope's signature, its signer and its time. The signer's certificate, where the signature is valid.
     fn envelope(&mut self, document: &Document<'_>, trust: &Trust, required: bool) -> Option<Vec<u8>> {
         let security = document.root().child(SOAP, "Header").and_then(|header| header.child(WSSE, "Security"));
-        self.report.timestamp = security.and_then(|it| it.child(WSU, "Timestamp")).map(|it| Validity {
-            created: it.child(WSU, "Created").map(|it| clean(&it.text())),
-            expires: it.child(WSU, "Expires").map(|it| clean(&it.text())),
-        });
+        self.report.timestamp = security
+            .and_then(|it| it.child(WSU, "Timestamp"))
+            .map(|it| Validity { created: told(it, WSU, "Created"), expires: told(it, WSU, "Expires") });
         if security.is_none() && !required {
             return None;
         }
         let inspection = inspect::soap(document, &self.policy);
-        let (valid, signer) = (inspection.valid, inspection.signer.clone());
-        if let Some(error) = &inspection.error {
-            self.report.find(Reason::SoapSignature, clean(&error.to_string()));
+        self.report.soap_signature = Some(self.signature(Layer::Envelope, &inspection, trust));
+        if inspection.valid {
+            self.time_of_validity(document);
         }
-        let trusted = self.signer(Layer::Envelope, inspection.signer.as_deref(), valid, trust);
-        self.report.soap_signature = Some(Signature::new(&inspection, trusted));
-        let verified = soap::verify(document, &self.policy, None, Duration::ZERO).ok()?;
-        match verified.validity {
-            None => self.report.find(Reason::SoapSignature, "there is no signed Timestamp".into()),
-            Some(_) if !verified.is_valid_at(self.at, Duration::ZERO) => {
-                self.report
-                    .find(Reason::TimestampExpired, "its Timestamp says that it is not valid at that time".into());
-            }
-            Some(_) => {}
-        }
-        signer
-    }
-
-    fn application_signature(&mut self, inspection: Inspection, trust: &Trust) -> Option<Vec<u8>> {
-        if let Some(error) = &inspection.error {
-            self.report.find(Reason::ApplicationResponseSignature, clean(&error.to_string()));
-        }
-        let trusted = self.signer(Layer::Application, inspection.signer.as_deref(), inspection.valid, trust);
-        self.report.application_signature = Some(Signature::new(&inspection, trusted));
         inspection.signer.filter(|_| inspection.valid)
     }
 
-    /// Subject of the root that the signer chains to. What is wrong with it is a finding only if its signature is valid:
-    /// otherwise it says nothing.
-    fn signer(&mut self, layer: Layer, signer: Option<&[u8]>, valid: bool, trust: &Trust) -> Option<String> {
-        match signer::judge(signer?, trust, self.at, &self.policy) {
-            Ok(root) => Some(root),
-            Err((reason, why)) => {
-                if valid {
-                    self.report.find(reason, format!("signer of the {layer}: {why}"));
-                }
-                None
+    /// The Timestamp that the envelope's signature, which is valid, covers.
+    fn time_of_validity(&mut self, document: &Document<'_>) {
+        let (reason, why) = match soap::verify(document, &self.policy, None, Duration::ZERO) {
+            Ok(verified) if verified.validity.is_none() => {
+                (Reason::SoapSignature, "there is no signed Timestamp".into())
             }
+            Ok(verified) if !verified.is_valid_at(self.at, Duration::ZERO) => {
+                (Reason::TimestampExpired, "its Timestamp says that it is not valid at that time".into())
+            }
+            Ok(_) => return,
+            // It cannot be read.
+            Err(error) => (Reason::SoapSignature, clean(&error.to_string())),
+        };
+        self.report.find(reason, why);
+    }
+
+    /// One layer's signature and its signer. What is wrong with the signer is a finding only if the signature is valid:
+    /// otherwise it says nothing.
+    fn signature(&mut self, layer: Layer, inspection: &Inspection, trust: &Trust) -> Signature {
+        if let Some(error) = &inspection.error {
+            let reason = match layer {
+                Layer::Envelope => Reason::SoapSignature,
+                Layer::Application => Reason::ApplicationResponseSignature,
+            };
+            self.report.find(reason, clean(&error.to_string()));
         }
+        let judge = |signer: &Vec<u8>| signer::judge(signer, trust, self.saved.profile, self.at, &self.policy);
+        let judged = inspection.signer.as_ref().map(judge).unwrap_or_default();
+        if let Some((reason, why)) = judged.wrong.as_ref().filter(|_| inspection.valid) {
+            self.report.find(*reason, format!("signer of the {layer}: {why}"));
+        }
+        Signature::new(inspection, &judged)
     }
 
     fn header(&mut self, header: Element<'_>, namespace: &str) {
-        let text = |name| header.child(namespace, name).map(|it| clean(&it.text()));
-        let request_id = text("RequestId");
-        if self.saved.sent_request_id.is_some_and(|sent| request_id.as_deref() != Some(sent)) {
+        let text = |name| told(header, namespace, name);
+        // As the answer has it, like what arrives: what is told is cleaned.
+        let answered = header.child(namespace, "RequestId").map(|it| it.text());
+        if self.saved.sent_request_id.is_some_and(|sent| answered.as_deref() != Some(sent)) {
             self.report.find(Reason::RequestIdMismatch, "it answers another request".into());
         }
-        if request_id.is_none() || text("SenderId").is_none() {
+        if answered.is_none() || text("SenderId").is_none() {
             self.report.find(Reason::Schema, "the header has not one SenderId and one RequestId".into());
         }
         self.report.header = Some(Header {
             sender_id: text("SenderId"),
-            request_id,
+            customer_id: text("CustomerId"),
+            request_id: text("RequestId"),
             timestamp: text("Timestamp"),
             response_code: text("ResponseCode"),
             response_text: text("ResponseText"),
+            receiver_id: text("ReceiverId"),
+            interface_version: text("InterfaceVersion"),
+            environment: text("Environment"),
         });
     }
 
     /// The code, two digits, and what the bank says to it.
     fn code(&mut self, element: Element<'_>, namespace: &str, code: &str, text: &str) -> Option<String> {
-        let said = |name| element.child(namespace, name).map(|it| clean(&it.text())).filter(|it| !it.is_empty());
+        let said = |name| told(element, namespace, name).filter(|it| !it.is_empty());
         let code = two_digits(&said(code)?);
         self.report.response_code = Some(code.clone());
         self.report.response_text = said(text);
@@ -290,25 +313,11 @@ impl Case<'_> {
         let text = self.report.response_text.clone().unwrap_or_default();
         self.report.find(Reason::BankError, format!("{code} {text}"));
     }
+}
 
-    /// The application response's bytes, decrypted if need be.
-    fn opened(&mut self, wrapped: Element<'_>) -> Option<Vec<u8>> {
-        let Some(bytes) = wrapped.base64() else {
-            self.report.find(Reason::Schema, "the ApplicationResponse is not base64".into());
-            return None;
-        };
-        let plain = match Document::parse(&bytes) {
-            Ok(document) if document.root().is(XENC, "EncryptedData") => {
-                opened(document.root(), self.saved.keys, &[Cipher::Aes256Cbc, Cipher::TripleDesCbc])
-            }
-            _ => return Some(bytes),
-        };
-        self.report.encrypted = true;
-        if plain.is_none() {
-            self.report.find(Reason::Decrypt, Error::Decryption.to_string());
-        }
-        plain
-    }
+/// A child's text, as it is written.
+fn told(element: Element<'_>, namespace: &str, name: &str) -> Option<String> {
+    element.child(namespace, name).map(|it| clean(&it.text()))
 }
 
 /// The answer's own time: Created of its Timestamp, else the header's.

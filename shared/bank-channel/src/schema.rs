@@ -3,47 +3,85 @@
 
 use avain_xml_security::Element;
 
-/// XML signature: where a schema has a Signature, it is optional and last.
-const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+use crate::request::ELEMENTS;
+use crate::verify::only_child;
+
+mod values;
+
+/// XML signature.
+pub(crate) const DSIG: &str = "http://www.w3.org/2000/09/xmldsig#";
+/// Documents of the certificate services of OP and of the Samlink family.
+pub(crate) const OP: &str = "http://op.fi/mlp/xmldata/";
+/// `xml:id`, which is what the signature of a response of PKI Factory refers to.
+const ID: Attribute = ("http://www.w3.org/XML/1998/namespace", "id", Text(1, ANY_LENGTH));
+/// What any element may have by XML Schema itself. `nil` is not among them: no schema here lets an element be nil. A `type`
+/// is not resolved.
+const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+const XSI_NAMES: [&str; 3] = ["type", "schemaLocation", "noNamespaceSchemaLocation"];
 
 /// One element of a sequence.
 pub(crate) struct Field {
     name: &'static str,
     required: bool,
-    many: bool,
+    most: usize,
     kind: Kind,
 }
 
-/// What an element holds.
+/// Namespace, name and value of an attribute. All are optional.
+type Attribute = (&'static str, &'static str, Kind);
+
+/// What an element or an attribute holds.
 #[derive(Clone, Copy)]
 enum Kind {
     /// Text of so many characters.
     Text(usize, usize),
+    /// One of these texts.
+    Word(&'static [&'static str]),
+    /// One of these numbers.
+    Number(&'static [i64]),
     Boolean,
     Long,
     Double,
     DateTime,
     Date,
-    /// Not looked into here: base64, which its reader decodes, and whatever the schema leaves open.
+    /// Base64 without a limit, which its reader decodes: it may be large.
+    Base64,
+    /// Base64 of one byte or more, and so many at most.
+    Bytes(usize),
+    /// Not looked into: whatever the schema leaves open (`xs:anyType`).
     Open,
+    /// `ds:Signature`, which is verified before.
+    Signature,
     Group(&'static [Field]),
+    /// One of these elements, empty, with these attributes.
+    OneOf(&'static [(&'static str, &'static [Attribute])]),
 }
-use Kind::{Boolean, Date, DateTime, Double, Group, Long, Open, Text};
+use Kind::{Base64, Boolean, Bytes, Date, DateTime, Double, Group, Long, Number, OneOf, Open, Signature, Text, Word};
 
 const fn one(name: &'static str, kind: Kind) -> Field {
-    Field { name, required: true, many: false, kind }
+    Field { name, required: true, most: 1, kind }
 }
 
 const fn may(name: &'static str, kind: Kind) -> Field {
-    Field { name, required: false, many: false, kind }
+    Field { name, required: false, most: 1, kind }
 }
 
-const fn many(name: &'static str, required: bool, kind: Kind) -> Field {
-    Field { name, required, many: true, kind }
+/// One and more.
+const fn some(name: &'static str, most: usize, kind: Kind) -> Field {
+    Field { name, required: true, most, kind }
+}
+
+/// None and more.
+const fn any(name: &'static str, kind: Kind) -> Field {
+    Field { name, required: false, most: ANY_NUMBER, kind }
 }
 
 /// No limit of its own.
 const ANY_LENGTH: usize = usize::MAX;
+const ANY_NUMBER: usize = usize::MAX;
+
+/// Where a schema has a signature, it is optional and last.
+const SIGNATURE: Field = may("Signature", Signature);
 
 /// `ApplicationResponse`.
 pub(crate) const APPLICATION_RESPONSE: &[Field] = &[
@@ -58,11 +96,12 @@ pub(crate) const APPLICATION_RESPONSE: &[Field] = &[
     may("CompressionMethod", Text(1, 35)),
     may("AmountTotal", Double),
     may("TransactionCount", Long),
-    may("FileDescriptors", Group(&[many("FileDescriptor", true, Group(FILE_DESCRIPTOR))])),
+    may("FileDescriptors", Group(&[some("FileDescriptor", ANY_NUMBER, Group(FILE_DESCRIPTOR))])),
     may("CustomerExtension", Open),
-    may("FileType", Text(0, 40)),
-    may("UserFileTypes", Group(&[many("UserFileType", true, Group(USER_FILE_TYPE))])),
-    may("Content", Open),
+    may("FileType", Open),
+    may("UserFileTypes", Group(&[some("UserFileType", ANY_NUMBER, Group(USER_FILE_TYPE))])),
+    may("Content", Base64),
+    SIGNATURE,
 ];
 
 const FILE_DESCRIPTOR: &[Field] = &[
@@ -105,7 +144,7 @@ const USER_FILE_TYPE: &[Field] = &[
     may("FileTypeName", Text(0, 80)),
     may("Country", Open),
     may("Direction", Open),
-    may("FileTypeServices", Group(&[many("FileTypeService", true, Group(FILE_TYPE_SERVICE))])),
+    may("FileTypeServices", Group(&[some("FileTypeService", ANY_NUMBER, Group(FILE_TYPE_SERVICE))])),
 ];
 
 const FILE_TYPE_SERVICE: &[Field] = &[
@@ -115,173 +154,183 @@ const FILE_TYPE_SERVICE: &[Field] = &[
     may("ServiceIdText", Text(0, 80)),
 ];
 
-/// `CertApplicationResponse`. Nordea's schema is not public; its answers follow the others'.
-pub(crate) const CERT_APPLICATION_RESPONSE: &[Field] = &[
-    one("CustomerId", Text(1, 16)),
-    one("Timestamp", DateTime),
-    one("ResponseCode", Text(1, 16)),
-    one("ResponseText", Text(1, 80)),
-    may("ExecutionSerial", Text(1, 32)),
-    may("Encrypted", Boolean),
-    may("EncryptionMethod", Text(1, 35)),
-    may("Compressed", Boolean),
-    may("CompressionMethod", Text(1, 35)),
-    may("CustomerExtension", Open),
-    may("Certificates", Group(&[many("Certificate", false, Group(CERTIFICATE))])),
-];
+/// `CertApplicationResponse` of OP and of the Samlink family.
+pub(crate) const CERT_APPLICATION_RESPONSE: &[Field] = &cert_application_response(&[any(
+    "Certificate",
+    Group(&[one("Name", ANY_TEXT), CERTIFICATE, one("CertificateFormat", ANY_TEXT)]),
+)]);
 
-const CERTIFICATE: &[Field] =
-    &[may("Name", Text(0, ANY_LENGTH)), one("Certificate", Open), may("CertificateFormat", Text(0, ANY_LENGTH))];
+/// The same of Nordea. Its schema is not public: what is recorded fits the others', but what must be there is not known.
+pub(crate) const NORDEA_CERT_APPLICATION_RESPONSE: &[Field] = &cert_application_response(&[any(
+    "Certificate",
+    Group(&[may("Name", ANY_TEXT), CERTIFICATE, may("CertificateFormat", ANY_TEXT)]),
+)]);
+
+const ANY_TEXT: Kind = Text(0, ANY_LENGTH);
+const CERTIFICATE: Field = one("Certificate", Base64);
+
+const fn cert_application_response(certificates: &'static [Field]) -> [Field; 12] {
+    [
+        one("CustomerId", Text(1, 16)),
+        one("Timestamp", DateTime),
+        one("ResponseCode", Text(1, 16)),
+        one("ResponseText", Text(1, 80)),
+        may("ExecutionSerial", Text(1, 32)),
+        may("Encrypted", Boolean),
+        may("EncryptionMethod", Text(1, 35)),
+        may("Compressed", Boolean),
+        may("CompressionMethod", Text(1, 35)),
+        may("CustomerExtension", Open),
+        may("Certificates", Group(certificates)),
+        SIGNATURE,
+    ]
+}
 
 /// `CreateCertificateResponse` and `RenewCertificateResponse`.
 pub(crate) const CERTIFICATES_RESPONSE: &[Field] = &[
-    one("ReturnCode", Text(0, 10)),
-    one("ReturnText", Text(0, 50)),
-    one("EncryptionCert", Open),
-    one("SigningCert", Open),
-    one("CACert", Open),
-    one("RequestId", Text(0, 10)),
-    may("Environment", Text(1, 12)),
+    RETURN_CODE,
+    RETURN_TEXT,
+    one("EncryptionCert", Bytes(10_000)),
+    one("SigningCert", Bytes(10_000)),
+    one("CACert", Bytes(10_000)),
+    REQUEST_ID,
+    ENVIRONMENT,
+    SIGNATURE,
 ];
 
 /// `GetBankCertificateResponse`.
 pub(crate) const BANK_CERTIFICATE_RESPONSE: &[Field] = &[
-    one("ReturnCode", Text(0, 10)),
-    one("ReturnText", Text(0, 50)),
-    one("BankEncryptionCert", Open),
-    one("BankSigningCert", Open),
-    one("BankRootCert", Open),
-    one("RequestId", Text(0, 10)),
+    RETURN_CODE,
+    RETURN_TEXT,
+    one("BankEncryptionCert", Bytes(10_000)),
+    one("BankSigningCert", Bytes(10_000)),
+    one("BankRootCert", Bytes(10_000)),
+    REQUEST_ID,
+    SIGNATURE,
 ];
 
 /// `RevokeCertificateResponse`.
 pub(crate) const REVOKE_RESPONSE: &[Field] = &[
-    one("ReturnCode", Text(0, 10)),
-    one("ReturnText", Text(0, 50)),
-    many("CertificateSerialNo", true, Text(1, 64)),
+    RETURN_CODE,
+    RETURN_TEXT,
+    some("CertificateSerialNo", ANY_NUMBER, Text(1, 64)),
     one("RevocationTime", DateTime),
-    one("RequestId", Text(0, 10)),
-    may("Environment", Text(1, 12)),
+    REQUEST_ID,
+    ENVIRONMENT,
+    SIGNATURE,
 ];
 
 /// `CertificateStatusResponse`.
 pub(crate) const STATUS_RESPONSE: &[Field] = &[
-    one("ReturnCode", Text(0, 10)),
-    one("ReturnText", Text(0, 50)),
-    many("CertificateStatus", true, Group(CERTIFICATE_STATUS)),
+    RETURN_CODE,
+    RETURN_TEXT,
+    some("CertificateStatus", 10, Group(CERTIFICATE_STATUS)),
     one("Timestamp", DateTime),
-    one("RequestId", Text(0, 10)),
+    REQUEST_ID,
+    SIGNATURE,
 ];
 
 /// `GetOwnCertificateListResponse`.
-pub(crate) const LIST_RESPONSE: &[Field] = &[
-    one("ReturnCode", Text(0, 10)),
-    one("ReturnText", Text(0, 50)),
-    many("CertificateStatus", false, Group(CERTIFICATE_STATUS)),
-    one("RequestId", Text(0, 10)),
-];
+pub(crate) const LIST_RESPONSE: &[Field] =
+    &[RETURN_CODE, RETURN_TEXT, any("CertificateStatus", Group(CERTIFICATE_STATUS)), REQUEST_ID, SIGNATURE];
+
+const RETURN_CODE: Field = one("ReturnCode", Text(0, 10));
+const RETURN_TEXT: Field = one("ReturnText", Text(0, 50));
+const REQUEST_ID: Field = one("RequestId", Text(0, 10));
+const ENVIRONMENT: Field = may("Environment", Word(&["production", "customertest", "systemtest", "test"]));
 
 const CERTIFICATE_STATUS: &[Field] = &[
     one("CertificateSerialNo", Text(1, 64)),
-    one("CertificateType", Text(1, 10)),
+    one("CertificateType", Word(&["signing", "encryption"])),
     one("MatchingCertificateSerialNo", Text(1, 64)),
-    one("Status", Open),
+    one("Status", OneOf(&[("good", EXPIRY), ("expires_soon", EXPIRY), ("expired", EXPIRY), ("revoked", REVOCATION)])),
 ];
 
-/// Whether an element's children are this sequence, in one namespace, with a Signature last or none. The error names the
-/// element that is wrong.
-pub(crate) fn check(element: Element<'_>, namespace: &str, fields: &[Field]) -> Result<(), String> {
-    let mut children = element.children().filter(|child| !child.is(DSIG, "Signature")).peekable();
+const EXPIRY: &[Attribute] = &[("", "expiryDate", DateTime)];
+const REVOCATION: &[Attribute] = &[("", "revocationDate", DateTime), ("", "CRLReason", Number(&[0, 1, 2, 3, 4, 5, 9]))];
+
+/// Whether a response's children are this sequence, in one namespace. The error names the element that is wrong.
+pub(crate) fn check(response: Element<'_>, namespace: &str, fields: &[Field]) -> Result<(), String> {
+    let attributes: &[Attribute] = if namespace == ELEMENTS { &[ID] } else { &[] };
+    check_attributes(response, attributes)?;
+    check_sequence(response, namespace, fields)
+}
+
+fn check_sequence(element: Element<'_>, namespace: &str, fields: &[Field]) -> Result<(), String> {
+    let mut children = element.children().peekable();
     for field in fields {
+        let namespace_of_field = if matches!(field.kind, Signature) { DSIG } else { namespace };
         let mut count = 0;
-        while children.peek().is_some_and(|child| child.is(namespace, field.name)) && (field.many || count == 0) {
+        while count < field.most
+            && let Some(child) = children.next_if(|child| child.is(namespace_of_field, field.name))
+        {
             count += 1;
-            if let Some(child) = children.next() {
-                check_content(child, namespace, field.kind)?;
-            }
+            check_content(child, namespace, field.kind)?;
         }
         if field.required && count == 0 {
             return Err(format!("no {} where the schema has it", field.name));
         }
     }
-    match children.next() {
-        None => Ok(()),
-        Some(child) => Err(format!("{} where the schema does not have it", child.local_name())),
+    if let Some(child) = children.next() {
+        return Err(format!("{} where the schema does not have it", child.local_name()));
     }
+    let has_text = !trimmed(&element.text()).is_empty();
+    if has_text { Err(format!("text in {} where the schema does not have it", element.local_name())) } else { Ok(()) }
 }
 
 fn check_content(element: Element<'_>, namespace: &str, kind: Kind) -> Result<(), String> {
-    if let Group(fields) = kind {
-        return check(element, namespace, fields);
-    }
-    if let Open = kind {
+    if let Open | Signature = kind {
         return Ok(());
     }
-    let text = element.text();
-    let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+    check_attributes(element, &[])?;
+    let is_simple = element.children().next().is_none();
     let fits = match kind {
-        Text(min, max) => element.children().next().is_none() && (min..=max).contains(&text.chars().count()),
-        Boolean => matches!(trimmed, "true" | "false" | "1" | "0"),
-        Long => trimmed.parse::<i64>().is_ok(),
-        Double => trimmed.parse::<f64>().is_ok(),
-        DateTime => is_date_time(trimmed),
-        Date => trimmed.get(..10).is_some_and(is_date) && trimmed.get(10..).is_some_and(is_zone),
-        Open | Group(_) => true,
+        Group(fields) => return check_sequence(element, namespace, fields),
+        OneOf(choices) => return check_choice(element, namespace, choices),
+        Base64 => is_simple,
+        Bytes(most) => is_simple && element.base64().is_some_and(|bytes| (1..=most).contains(&bytes.len())),
+        _ => is_simple && fits(&element.text(), kind),
     };
     if fits { Ok(()) } else { Err(format!("{} is not as the schema has it", element.local_name())) }
 }
 
-/// xs:dateTime, with or without fraction and zone.
-fn is_date_time(text: &str) -> bool {
-    let (Some(date), Some(time), Some(rest)) = (text.get(..10), text.get(10..19), text.get(19..)) else { return false };
-    let zone = match rest.strip_prefix('.') {
-        None => rest,
-        Some(fraction) => {
-            let zone = fraction.trim_start_matches(|c: char| c.is_ascii_digit());
-            if zone.len() == fraction.len() {
-                return false;
-            }
-            zone
+fn check_choice(element: Element<'_>, namespace: &str, choices: &[(&str, &[Attribute])]) -> Result<(), String> {
+    let unfit = || format!("{} is not as the schema has it", element.local_name());
+    let chosen = only_child(element).filter(|_| trimmed(&element.text()).is_empty()).ok_or_else(unfit)?;
+    let choice = choices.iter().find(|(name, _)| chosen.is(namespace, name));
+    let (_, attributes) =
+        choice.filter(|_| chosen.children().next().is_none() && chosen.text().is_empty()).ok_or_else(unfit)?;
+    check_attributes(chosen, attributes)
+}
+
+fn check_attributes(element: Element<'_>, declared: &[Attribute]) -> Result<(), String> {
+    for (namespace, name) in element.attribute_names() {
+        let is_fit = match declared.iter().find(|it| (it.0, it.1) == (namespace, name)) {
+            Some((_, _, kind)) => element.attribute(namespace, name).is_some_and(|value| fits(value, *kind)),
+            None => namespace == XSI && XSI_NAMES.contains(&name),
+        };
+        if !is_fit {
+            return Err(format!("the attribute {name} of {} is not as the schema has it", element.local_name()));
         }
-    };
-    is_date(date) && is_like(time, "T00:00:00") && is_zone(zone)
-}
-
-fn is_date(text: &str) -> bool {
-    is_like(text, "0000-00-00")
-}
-
-fn is_zone(text: &str) -> bool {
-    matches!(text, "" | "Z") || is_like(text, "+00:00") || is_like(text, "-00:00")
-}
-
-/// Whether a text is a pattern in which 0 stands for any digit.
-fn is_like(text: &str, pattern: &str) -> bool {
-    text.len() == pattern.len()
-        && text
-            .bytes()
-            .zip(pattern.bytes())
-            .all(|(is, like)| if like == b'0' { is.is_ascii_digit() } else { is == like })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{is_date_time, is_zone};
-
-    #[test]
-    fn times_as_banks_write_them() {
-        for good in [
-            "2006-03-03T00:00:00.0Z",
-            "2012-02-17T14:10:00",
-            "2023-08-31T20:27:39.387",
-            "2019-02-28T02:04:47.084+02:00",
-            "2027-01-15T10:00:30Z",
-        ] {
-            assert!(is_date_time(good), "{good}");
-        }
-        for bad in ["", "2027-01-15", "2027-01-15 10:00:30", "2027-01-15T10:00:30.Z", "2027-01-15T10:00:30+2", "ä"] {
-            assert!(!is_date_time(bad), "{bad}");
-        }
-        assert!(is_zone("-11:00") && !is_zone("11:00"));
     }
+    Ok(())
+}
+
+/// Whether a text is of a simple kind.
+fn fits(text: &str, kind: Kind) -> bool {
+    match kind {
+        Text(min, max) => (min..=max).contains(&text.chars().count()),
+        Word(words) => words.contains(&text),
+        Number(numbers) => trimmed(text).parse().is_ok_and(|number| numbers.contains(&number)),
+        Boolean => matches!(trimmed(text), "true" | "false" | "1" | "0"),
+        Long => trimmed(text).parse::<i64>().is_ok(),
+        Double => values::is_double(trimmed(text)),
+        DateTime => values::is_date_time(trimmed(text)),
+        Date => values::is_date(trimmed(text)),
+        Base64 | Bytes(_) | Open | Signature | Group(_) | OneOf(_) => false,
+    }
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\r', '\n'])
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::request::Environment;
-use crate::{names, pem};
+use crate::{Profile, names, pem};
 
 /// One certificate of the table `roots/roots.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -176,18 +176,34 @@ impl Trust {
     }
 
     /// The one gate of signers: a chain to a root, and below a root that certifies customers too, a signer of the bank's.
-    pub fn accept(&self, signer: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
+    pub fn accept(
+        &self,
+        signer: &[u8],
+        profile: &Profile,
+        at: OffsetDateTime,
+        policy: &Policy,
+    ) -> Result<Chain, Reason> {
         let chain = self.chains.verify_chain(signer, &self.issuers, &self.known, at, policy)?;
-        self.is_the_banks_own(signer, &chain).map(|()| chain)
+        self.is_the_banks_own(signer, &chain, profile).map(|()| chain)
     }
 
     /// The same for a certificate that requests are encrypted to.
-    pub fn accept_encryption(&self, certificate: &[u8], at: OffsetDateTime, policy: &Policy) -> Result<Chain, Reason> {
+    pub fn accept_encryption(
+        &self,
+        certificate: &[u8],
+        profile: &Profile,
+        at: OffsetDateTime,
+        policy: &Policy,
+    ) -> Result<Chain, Reason> {
         let chain = self.chains.verify_encryption_chain(certificate, &self.issuers, &self.known, at, policy)?;
-        self.is_the_banks_own(certificate, &chain).map(|()| chain)
+        self.is_the_banks_own(certificate, &chain, profile).map(|()| chain)
     }
 
-    fn is_the_banks_own(&self, certificate: &[u8], chain: &Chain) -> Result<(), Reason> {
+    fn is_the_banks_own(&self, certificate: &[u8], chain: &Chain, profile: &Profile) -> Result<(), Reason> {
+        // Bank-channel brief 5.2: whatever else the root has issued is not the bank speaking.
+        if profile.pki_factory.is_some() && !chain.issuers.is_empty() {
+            return Err(Reason::Certificate(Distrust::Other("the bank's root has not issued it directly")));
+        }
         let root = self.roots.iter().find(|root| root.certificate == chain.anchor);
         if root.is_some_and(|root| root.signers.as_ref().is_none_or(|signers| signers.include(certificate))) {
             return Ok(());

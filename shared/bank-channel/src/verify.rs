@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime};
 
 use crate::fault::fault;
 use crate::operation::{Operation, Service};
-use crate::schema::{self, APPLICATION_RESPONSE, CERT_APPLICATION_RESPONSE, Field};
+use crate::schema::{self, Field};
 use crate::{Error, Layer, Profile, Trust};
 
 /// The response code that means success.
@@ -68,12 +68,12 @@ impl<'a> Judge<'a> {
 
     /// The one gate of signers.
     pub(crate) fn accept(&self, layer: Layer, signer: &[u8], profile: &Profile) -> Result<(), Error> {
-        self.trust.accept(signer, self.at, &self.policy(profile)).map(drop).map_err(blame(layer))
+        self.trust.accept(signer, profile, self.at, &self.policy(profile)).map(drop).map_err(blame(layer))
     }
 
     /// Whether requests may be encrypted to this certificate.
     pub(crate) fn accept_encryption(&self, certificate: &[u8], profile: &Profile) -> Result<(), Error> {
-        let chain = self.trust.accept_encryption(certificate, self.at, &self.policy(profile));
+        let chain = self.trust.accept_encryption(certificate, profile, self.at, &self.policy(profile));
         chain.map(drop).map_err(blame(Layer::Application))
     }
 
@@ -143,7 +143,7 @@ pub(crate) fn application<T>(
     }
     same(response, namespace, "CustomerId", &expected.customer_id)?;
     success(response, namespace, "ResponseCode", "ResponseText")?;
-    schema::check(response, namespace, fields(operation)).map_err(|why| Error::Unreadable(clean(&why)))?;
+    schema::check(response, namespace, fields(operation, namespace)).map_err(|why| Error::Unreadable(clean(&why)))?;
     take(response)
 }
 
@@ -187,10 +187,11 @@ pub(crate) fn opened(encrypted: Element<'_>, keys: &[DecryptionKey], accepted: &
     })
 }
 
-pub(crate) fn fields(operation: &Operation) -> &'static [Field] {
+pub(crate) fn fields(operation: &Operation, namespace: &str) -> &'static [Field] {
     match operation.service {
-        Service::Files => APPLICATION_RESPONSE,
-        Service::Certificates => CERT_APPLICATION_RESPONSE,
+        Service::Files => schema::APPLICATION_RESPONSE,
+        Service::Certificates if namespace == schema::OP => schema::CERT_APPLICATION_RESPONSE,
+        Service::Certificates => schema::NORDEA_CERT_APPLICATION_RESPONSE,
     }
 }
 

@@ -9,15 +9,18 @@ use crate::verify::{application, decoded, only_child, unreadable};
 use crate::{Error, Expected, Judge, Profile, pem};
 
 /// Issuing certificates that a bank may tell at most.
-const ISSUERS_MAX: usize = 8;
+const ISSUERS_MAX: usize = 32;
 
 /// The issued certificate, DER: first or next one. It carries `public_key` (`SubjectPublicKeyInfo` of the request), names
 /// the user where the bank's profile says so, and has not expired.
 pub fn certificate(answer: &[u8], expected: &Expected, judge: &Judge<'_>, public_key: &[u8]) -> Result<Vec<u8>, Error> {
     let namespace = GET_CERTIFICATE.response(&expected.profile).0;
     let certificate = application(answer, &GET_CERTIFICATE, expected, judge, |response| {
-        let mut issued = entries(response, namespace)?;
-        if issued.len() == 1 { Ok(issued.remove(0)) } else { Err(unreadable("not exactly one certificate")) }
+        let mut entries = entries(response, namespace);
+        match (entries.next(), entries.next()) {
+            (Some(only), None) => issued(only, namespace),
+            _ => Err(unreadable("not exactly one certificate")),
+        }
     })?;
     let user_id = expected.profile.enrolment.user_id_in.map(|part| (part, expected.customer_id.as_str()));
     check_issued(&certificate, public_key, user_id, judge)?;
@@ -32,8 +35,9 @@ pub fn service_certificates(answer: &[u8], expected: &Expected, judge: &Judge<'_
     let told = peek(answer, &expected.profile).unwrap_or_default();
     let trust = judge.trust().clone().with_issuers(told);
     application(answer, &GET_SERVICE_CERTIFICATES, expected, &judge.with_trust(&trust), |response| {
-        let entries = entries(response, namespace)?;
-        Ok(entries.into_iter().filter(|it| certifies_signers(it, &expected.profile)).collect())
+        let told = entries(response, namespace).take(ISSUERS_MAX).map(|it| issued(it, namespace));
+        let told = told.collect::<Result<Vec<_>, _>>()?;
+        Ok(told.into_iter().filter(|it| certifies_signers(it, &expected.profile)).collect())
     })
 }
 
@@ -44,8 +48,9 @@ pub(crate) fn peek(answer: &[u8], profile: &Profile) -> Option<Vec<Vec<u8>>> {
     let model = GET_SERVICE_CERTIFICATES.model(profile);
     let bytes = only_child(body)?.child(model, "ApplicationResponse")?.base64()?;
     let response = Document::parse(&bytes).ok()?;
-    let entries = entries(response.root(), GET_SERVICE_CERTIFICATES.response(profile).0).ok()?;
-    Some(entries.into_iter().filter(|it| certifies_signers(it, profile)).collect())
+    let namespace = GET_SERVICE_CERTIFICATES.response(profile).0;
+    let told = entries(response.root(), namespace).take(ISSUERS_MAX).filter_map(|it| issued(it, namespace).ok());
+    Some(told.filter(|it| certifies_signers(it, profile)).collect())
 }
 
 /// Not the ones that certify customers: a customer is not the bank.
@@ -54,19 +59,16 @@ fn certifies_signers(issuer: &[u8], profile: &Profile) -> bool {
     name.is_some_and(|name| summary(issuer).is_ok_and(|it| it.subject_common_name.contains(name)))
 }
 
-/// Certificates/Certificate/Certificate, each base64 of DER, or of PEM as at Samlink.
-pub(crate) fn entries(response: Element<'_>, namespace: &str) -> Result<Vec<Vec<u8>>, Error> {
-    let Some(list) = response.child(namespace, "Certificates") else { return Ok(Vec::new()) };
-    let entries = list.children().filter(|entry| entry.is(namespace, "Certificate")).take(ISSUERS_MAX + 1);
-    entries
-        .map(|entry| {
-            let bytes = entry
-                .child(namespace, "Certificate")
-                .ok_or_else(|| unreadable("a certificate is missing"))
-                .and_then(decoded)?;
-            from_der_or_pem(bytes)
-        })
-        .collect()
+/// Certificates/Certificate.
+pub(crate) fn entries<'d>(response: Element<'d>, namespace: &str) -> impl Iterator<Item = Element<'d>> {
+    let list = response.child(namespace, "Certificates");
+    list.into_iter().flat_map(|list| list.children()).filter(move |entry| entry.is(namespace, "Certificate"))
+}
+
+/// The certificate of an entry, DER; there it is base64 of DER, or of PEM as at Samlink.
+pub(crate) fn issued(entry: Element<'_>, namespace: &str) -> Result<Vec<u8>, Error> {
+    let written = entry.child(namespace, "Certificate").ok_or_else(|| unreadable("a certificate is missing"))?;
+    from_der_or_pem(decoded(written)?)
 }
 
 /// What comes is told by its first bytes and not by the profile: sources disagree about some banks (brief 6).

@@ -141,7 +141,7 @@ fn or_empty<T>(listed: Result<Vec<T>, Error>, expected: &Expected) -> Result<Vec
     }
 }
 
-pub(crate) fn descriptors(response: Element<'_>, words: &StatusWords) -> Result<Vec<FileDescriptor>, Error> {
+fn descriptors(response: Element<'_>, words: &StatusWords) -> Result<Vec<FileDescriptor>, Error> {
     let Some(list) = response.child(APPLICATION, "FileDescriptors") else { return Ok(Vec::new()) };
     list.children()
         .filter(|child| child.is(APPLICATION, "FileDescriptor"))
@@ -208,15 +208,9 @@ fn content(response: Element<'_>, max: usize) -> Result<Vec<u8>, Error> {
     Ok(unpacked)
 }
 
-/// The same to a writer, so that what is unpacked need not be kept.
-pub(crate) fn content_to(response: Element<'_>, max: usize, to: &mut impl Write) -> Result<(), Error> {
-    let (bytes, packed) = payload(response, max)?;
-    if packed { gunzip(&bytes, max, to) } else { to.write_all(&bytes).map_err(|_| unreadable("nowhere to write")) }
-}
-
 /// Content's bytes, and whether they are packed. They may be without saying so (brief 2.7); what cannot be unpacked then
 /// is a file that only begins so.
-fn payload(response: Element<'_>, max: usize) -> Result<(Vec<u8>, bool), Error> {
+pub(crate) fn payload(response: Element<'_>, max: usize) -> Result<(Vec<u8>, bool), Error> {
     if flag(response, "Encrypted") {
         return Err(unreadable("the content is encrypted"));
     }
@@ -228,7 +222,7 @@ fn payload(response: Element<'_>, max: usize) -> Result<(Vec<u8>, bool), Error> 
 }
 
 /// GZIP (RFC 1952), whatever `CompressionMethod` calls it, with a cap on what comes out.
-fn gunzip(packed: &[u8], max: usize, to: &mut impl Write) -> Result<(), Error> {
+pub(crate) fn gunzip(packed: &[u8], max: usize, to: &mut impl Write) -> Result<(), Error> {
     let mut capped = flate2::read::MultiGzDecoder::new(packed).take(max as u64 + 1);
     let unpacked = std::io::copy(&mut capped, to).map_err(|_| unreadable("the compressed content is broken"))?;
     if unpacked > max as u64 {

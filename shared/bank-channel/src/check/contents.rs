@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use avain_xml_security::Element;
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 
-use super::report::{Certificate, Content};
-use super::{Case, Reason, signer};
-use crate::answer::{content_to, descriptors, entries, user_file_types};
+use super::report::{Certificate, Content, File};
+use super::{Case, Reason, signer, told};
+use crate::Error;
+use crate::answer::{entries, gunzip, issued, payload, user_file_types};
 use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
 use crate::request::ELEMENTS;
 use crate::schema;
@@ -16,6 +17,22 @@ use crate::verify::{clean, decoded, fields};
 /// The elements of PKI Factory that hold a certificate.
 const CERTIFICATES: [&str; 6] =
     ["BankEncryptionCert", "BankSigningCert", "BankRootCert", "EncryptionCert", "SigningCert", "CACert"];
+
+/// What is told of a file: its name in the report, and in its descriptor.
+const FILE: [(&str, &str); 12] = [
+    ("file_reference", "FileReference"),
+    ("target_id", "TargetId"),
+    ("service_id", "ServiceId"),
+    ("user_filename", "UserFilename"),
+    ("parent_file_reference", "ParentFileReference"),
+    ("file_type", "FileType"),
+    ("file_timestamp", "FileTimestamp"),
+    ("status", "Status"),
+    ("last_download_timestamp", "LastDownloadTimestamp"),
+    ("forwarded_timestamp", "ForwardedTimestamp"),
+    ("deletable", "Deletable"),
+    ("sub_type", "SubType"),
+];
 
 impl Case<'_> {
     /// `ApplicationResponse` or `CertApplicationResponse`.
@@ -26,7 +43,13 @@ impl Case<'_> {
         if !response.is(namespace, name) {
             return self.report.find(Reason::Schema, "it is another kind of application response".into());
         }
-        self.report.customer_id = response.child(namespace, "CustomerId").map(|it| clean(&it.text()));
+        let text = |name| told(response, namespace, name);
+        self.report.customer_id = text("CustomerId");
+        self.report.application_code = text("ResponseCode");
+        self.report.execution_serial = text("ExecutionSerial");
+        self.report.compressed = text("Compressed");
+        self.report.compression_method = text("CompressionMethod");
+        self.report.file_type = text("FileType");
         match self.code(response, namespace, "ResponseCode", "ResponseText").as_deref() {
             None => self.report.find(Reason::Schema, "no ResponseCode".into()),
             Some("00") => self.check_schema(response, namespace, operation),
@@ -50,10 +73,10 @@ impl Case<'_> {
                 Some(certificate) => self.report.certificates.push(certificate),
                 None => self.report.find(Reason::Schema, format!("{name} is not a certificate")),
             }
-            let (trust, at, policy) = (self.saved.trust, self.at, &self.policy);
+            let (trust, profile, at, policy) = (self.saved.trust, self.saved.profile, self.at, &self.policy);
             let judged = match (name, der) {
-                ("BankEncryptionCert", Some(der)) => trust.accept_encryption(&der, at, policy),
-                ("BankSigningCert", Some(der)) => trust.accept(&der, at, policy),
+                ("BankEncryptionCert", Some(der)) => trust.accept_encryption(&der, profile, at, policy),
+                ("BankSigningCert", Some(der)) => trust.accept(&der, profile, at, policy),
                 _ => continue,
             };
             if let Err(error) = judged {
@@ -63,42 +86,74 @@ impl Case<'_> {
     }
 
     fn check_schema(&mut self, response: Element<'_>, namespace: &str, operation: &Operation) {
-        if let Err(why) = schema::check(response, namespace, fields(operation)) {
+        if let Err(why) = schema::check(response, namespace, fields(operation, namespace)) {
             self.report.find(Reason::Schema, clean(&why));
         }
     }
 
+    /// Each file by itself: one that is not as it should be does not hide the others.
     fn files(&mut self, response: Element<'_>) {
-        let words = &self.saved.profile.status_words;
-        if let Ok(files) = descriptors(response, words) {
-            self.report.file_references = files.into_iter().map(|file| file.file_reference).collect();
-        }
+        let lists = response.children().filter(|child| child.is(APPLICATION, "FileDescriptors"));
+        let files = lists.flat_map(|list| list.children()).filter(|child| child.is(APPLICATION, "FileDescriptor"));
+        self.report.files = files.map(file).collect();
+        let references = self.report.files.iter().filter_map(|file| file.get("file_reference"));
+        self.report.file_references = references.filter(|reference| !reference.is_empty()).cloned().collect();
         self.report.user_file_types = user_file_types(response).map_or(0, |types| types.len());
-        if response.child(APPLICATION, "Content").is_none() {
-            return;
-        }
-        let mut digest = Digest { context: Context::new(&SHA256), bytes: 0 };
-        match content_to(response, self.saved.profile.max_file_size, &mut digest) {
-            Ok(()) => {
-                let compressed = response.child(APPLICATION, "Compressed").map(|it| it.text());
-                self.report.content = Some(Content {
-                    bytes: digest.bytes,
-                    sha256: hex(digest.context.finish().as_ref()),
-                    compressed: matches!(compressed.as_deref().map(str::trim), Some("true" | "1")),
-                });
+        if response.child(APPLICATION, "Content").is_some() {
+            match content(response, self.saved.profile.max_file_size) {
+                Ok(content) => self.report.content = Some(content),
+                Err(error) => self.report.find(Reason::Schema, error.to_string()),
             }
-            Err(error) => self.report.find(Reason::Schema, error.to_string()),
         }
     }
 
+    /// Each certificate by itself, as the files.
     fn certificates(&mut self, response: Element<'_>, namespace: &str) {
-        let read = entries(response, namespace)
-            .map(|all| all.iter().map(|der| Certificate::read("Certificate", der)).collect::<Option<Vec<_>>>());
-        match read {
-            Ok(Some(certificates)) => self.report.certificates = certificates,
-            Ok(None) | Err(_) => self.report.find(Reason::Schema, "a certificate in it cannot be read".into()),
+        let mut all_read = true;
+        for entry in entries(response, namespace) {
+            match certificate(entry, namespace) {
+                Some(certificate) => self.report.certificates.push(certificate),
+                None => all_read = false,
+            }
+        }
+        if !all_read {
+            self.report.find(Reason::Schema, "a certificate in it cannot be read".into());
         }
     }
+}
+
+fn file(descriptor: Element<'_>) -> File {
+    FILE.into_iter().filter_map(|(field, name)| Some((field, told(descriptor, APPLICATION, name)?))).collect()
+}
+
+fn content(response: Element<'_>, max: usize) -> Result<Content, Error> {
+    let (bytes, compressed) = payload(response, max)?;
+    let as_it_came = (bytes.len(), sha256(&bytes));
+    if !compressed {
+        let (bytes, sha256) = as_it_came;
+        return Ok(Content { bytes, sha256, compressed, packed_bytes: None, packed_sha256: None });
+    }
+    let (packed_bytes, packed_sha256) = as_it_came;
+    let mut unpacked = Digest { context: Context::new(&SHA256), bytes: 0 };
+    gunzip(&bytes, max, &mut unpacked)?;
+    Ok(Content {
+        bytes: unpacked.bytes,
+        sha256: hex(unpacked.context.finish().as_ref()),
+        compressed,
+        packed_bytes: Some(packed_bytes),
+        packed_sha256: Some(packed_sha256),
+    })
+}
+
+fn certificate(entry: Element<'_>, namespace: &str) -> Option<Certificate> {
+    let der = issued(entry, namespace).ok()?;
+    let is_der = entry.child(namespace, "Certificate")?.base64()? == der;
+    Some(Certificate {
+        name: told(entry, namespace, "Name").filter(|name| !name.is_empty()),
+        format: told(entry, namespace, "CertificateFormat"),
+        encoding: if is_der { "der" } else { "pem" },
+        ..Certificate::read("Certificate", &der)?
+    })
 }
 
 /// Operations whose answer may be that there is nothing.
@@ -122,6 +177,11 @@ impl Write for Digest {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// Hex.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex(digest(&SHA256, bytes).as_ref())
 }
 
 fn hex(bytes: &[u8]) -> String {

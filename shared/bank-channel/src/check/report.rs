@@ -1,17 +1,23 @@
 //! What is told about a saved answer, as one serialisable value.
 
+use std::collections::BTreeMap;
+
 use avain_xml_security::certificate::summary;
 use avain_xml_security::inspect::Inspection;
 use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
+use super::contents::sha256;
+use super::signer::Judged;
+
 /// Whether an answer would be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// It is the bank's, and says success.
     Accept,
     /// It is not the bank's, or says that the request failed.
+    #[default]
     Reject,
     /// There is nothing to judge.
     Unreadable,
@@ -23,7 +29,7 @@ pub enum Verdict {
 pub enum Reason {
     /// Not XML.
     Unreadable,
-    /// The envelope's signature is missing, not valid, or does not cover what it must.
+    /// The envelope's signature is missing, not valid, does not cover what it must, or covers a Timestamp that cannot be read.
     SoapSignature,
     /// The same of the application response, or of the response of PKI Factory.
     ApplicationResponseSignature,
@@ -35,7 +41,7 @@ pub enum Reason {
     TimestampExpired,
     /// It answers another request.
     RequestIdMismatch,
-    /// It is not what the bank's schema says.
+    /// It is not what the bank's schema says, or not XML 1.0 in UTF-8.
     Schema,
     /// It is encrypted, and none of the given keys opens it.
     Decrypt,
@@ -44,7 +50,7 @@ pub enum Reason {
 }
 
 /// Everything about one saved answer. Texts are the answer's own, on one line each.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Whether it would be used.
     pub verdict: Verdict,
@@ -64,6 +70,8 @@ pub struct Report {
     pub response_code: Option<String>,
     /// The bank's text.
     pub response_text: Option<String>,
+    /// What a fault of PKI Factory adds to it.
+    pub additional_text: Option<String>,
     /// The header, as it is written.
     pub header: Option<Header>,
     /// The envelope's Timestamp, as it is written.
@@ -72,14 +80,28 @@ pub struct Report {
     pub soap_signature: Option<Signature>,
     /// Name of the application response.
     pub application: Option<String>,
+    /// Its response code, as it is written.
+    pub application_code: Option<String>,
     /// Its customer, as it is written.
     pub customer_id: Option<String>,
+    /// Its `ExecutionSerial`, as it is written.
+    pub execution_serial: Option<String>,
+    /// Its `Compressed`, as it is written.
+    pub compressed: Option<String>,
+    /// Its `CompressionMethod`, as it is written.
+    pub compression_method: Option<String>,
+    /// Its `FileType`, as it is written.
+    pub file_type: Option<String>,
     /// Whether it was encrypted.
     pub encrypted: bool,
+    /// How it was encrypted.
+    pub encryption: Option<Encryption>,
     /// Its signature.
     pub application_signature: Option<Signature>,
     /// The bank's references of the files in it.
     pub file_references: Vec<String>,
+    /// The files in it.
+    pub files: Vec<File>,
     /// How many types of files it lists.
     pub user_file_types: usize,
     /// The file in it.
@@ -102,6 +124,8 @@ pub struct Finding {
 pub struct Header {
     /// `SenderId`.
     pub sender_id: Option<String>,
+    /// `CustomerId`, of PKI Factory.
+    pub customer_id: Option<String>,
     /// `RequestId`.
     pub request_id: Option<String>,
     /// `Timestamp`.
@@ -110,6 +134,12 @@ pub struct Header {
     pub response_code: Option<String>,
     /// `ResponseText`.
     pub response_text: Option<String>,
+    /// `ReceiverId`.
+    pub receiver_id: Option<String>,
+    /// `InterfaceVersion`, of PKI Factory.
+    pub interface_version: Option<String>,
+    /// `Environment`, of PKI Factory.
+    pub environment: Option<String>,
 }
 
 /// A Timestamp.
@@ -140,8 +170,10 @@ pub struct Signature {
     pub signer_sha256: Option<String>,
     /// Whether the signer speaks for the bank.
     pub trusted: bool,
-    /// Subject of the root that the signer chains to.
+    /// Subject of the root that the signer chains to, if only at another time.
     pub trust_anchor: Option<String>,
+    /// SHA-256 of that root, hex.
+    pub trust_anchor_sha256: Option<String>,
     /// What is signed.
     pub digests: Vec<Digest>,
 }
@@ -159,7 +191,23 @@ pub struct Digest {
     pub ok: bool,
 }
 
-/// A file.
+/// How an application response was encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Encryption {
+    /// Identifier of the algorithm, as it is written.
+    pub algorithm: Option<String>,
+    /// Identifier of the algorithm that its key is encrypted with, as it is written.
+    pub key_transport: Option<String>,
+    /// Subject of the certificate that it is encrypted to, RFC 4514.
+    pub recipient: Option<String>,
+    /// SHA-256 of what came out, hex; none if no key opened it.
+    pub decrypted_sha256: Option<String>,
+}
+
+/// A file that is listed: what its descriptor says, as it is written, by names like `file_reference`. Only what is there.
+pub type File = BTreeMap<&'static str, String>;
+
+/// The content of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Content {
     /// Size, unpacked.
@@ -168,6 +216,10 @@ pub struct Content {
     pub sha256: String,
     /// Whether it came packed.
     pub compressed: bool,
+    /// Size of what came, if it came packed.
+    pub packed_bytes: Option<usize>,
+    /// SHA-256 of what came, hex, if it came packed.
+    pub packed_sha256: Option<String>,
 }
 
 /// A certificate in an answer.
@@ -175,6 +227,12 @@ pub struct Content {
 pub struct Certificate {
     /// Name of its element.
     pub element: String,
+    /// The bank's name for it, where it gives one.
+    pub name: Option<String>,
+    /// The bank's word for its format.
+    pub format: Option<String>,
+    /// `der` or `pem`: what its base64 is of.
+    pub encoding: &'static str,
     /// RFC 4514.
     pub subject: String,
     /// RFC 4514.
@@ -195,28 +253,7 @@ pub struct Certificate {
 
 impl Report {
     pub(super) fn new(bank: &str) -> Self {
-        Self {
-            verdict: Verdict::Reject,
-            reason: None,
-            detail: None,
-            findings: Vec::new(),
-            bank: bank.to_owned(),
-            judged_at: String::new(),
-            operation: None,
-            response_code: None,
-            response_text: None,
-            header: None,
-            timestamp: None,
-            soap_signature: None,
-            application: None,
-            customer_id: None,
-            encrypted: false,
-            application_signature: None,
-            file_references: Vec::new(),
-            user_file_types: 0,
-            content: None,
-            certificates: Vec::new(),
-        }
+        Self { bank: bank.to_owned(), ..Self::default() }
     }
 
     /// Takes a finding down; the first one is the reason.
@@ -234,7 +271,7 @@ impl Report {
 }
 
 impl Signature {
-    pub(super) fn new(inspection: &Inspection, trust_anchor: Option<String>) -> Self {
+    pub(super) fn new(inspection: &Inspection, judged: &Judged) -> Self {
         let signer = inspection.signer.as_deref().and_then(|signer| summary(signer).ok());
         Self {
             valid: inspection.valid,
@@ -244,8 +281,9 @@ impl Signature {
             issuer: signer.as_ref().map(|it| it.issuer.clone()),
             signer_not_after: signer.as_ref().and_then(|it| it.not_after.format(&Rfc3339).ok()),
             signer_sha256: signer.map(|it| it.sha256),
-            trusted: inspection.valid && trust_anchor.is_some(),
-            trust_anchor,
+            trusted: inspection.valid && judged.anchor.is_some() && judged.wrong.is_none(),
+            trust_anchor: judged.anchor.as_deref().and_then(|root| summary(root).ok()).map(|it| it.subject),
+            trust_anchor_sha256: judged.anchor.as_deref().map(sha256),
             digests: inspection
                 .digests
                 .iter()
@@ -266,6 +304,9 @@ impl Certificate {
         let read = summary(der).ok()?;
         Some(Self {
             element: element.to_owned(),
+            name: None,
+            format: None,
+            encoding: "der",
             subject: read.subject,
             issuer: read.issuer,
             serial: read.serial,

@@ -5,24 +5,29 @@ use avain_xml_security::{Distrust, Error, Policy};
 use time::OffsetDateTime;
 
 use super::Reason;
-use crate::Trust;
+use crate::{Profile, Trust};
 
-/// Subject of the root that the signer chains to at this time.
-pub(super) fn judge(
-    signer: &[u8],
-    trust: &Trust,
-    at: OffsetDateTime,
-    policy: &Policy,
-) -> Result<String, (Reason, String)> {
-    match trust.accept(signer, at, policy) {
-        Ok(chain) => Ok(summary(&chain.anchor).map(|root| root.subject).unwrap_or_default()),
-        Err(error) => {
-            // Of an expired stranger it counts that he is a stranger.
-            let known = !is_outside_validity(&error) || was_trusted(signer, trust, policy);
-            let reason = if known { reason(&error) } else { Reason::UntrustedCertificate };
-            Err((reason, error.to_string()))
-        }
-    }
+/// What there is to say about a signer.
+#[derive(Default)]
+pub(super) struct Judged {
+    /// The root that it chains to, DER: at this time, or if nothing but the time is wrong, at another.
+    pub(super) anchor: Option<Vec<u8>>,
+    /// Why it does not speak for the bank at this time.
+    pub(super) wrong: Option<(Reason, String)>,
+}
+
+pub(super) fn judge(signer: &[u8], trust: &Trust, profile: &Profile, at: OffsetDateTime, policy: &Policy) -> Judged {
+    let anchor = |at| trust.accept(signer, profile, at, policy).map(|chain| chain.anchor);
+    let error = match anchor(at) {
+        Ok(anchor) => return Judged { anchor: Some(anchor), wrong: None },
+        Err(error) => error,
+    };
+    // Whether nothing but the time is wrong shows on the last or the first day of its own validity.
+    let days = summary(signer).ok().filter(|_| is_outside_validity(&error)).map(|it| [it.not_after, it.not_before]);
+    let anchor = days.into_iter().flatten().find_map(|day| anchor(day).ok());
+    // Of an expired stranger it counts that he is a stranger.
+    let reason = if anchor.is_some() { Reason::CertificateExpired } else { Reason::UntrustedCertificate };
+    Judged { anchor, wrong: Some((reason, error.to_string())) }
 }
 
 /// The word for what is wrong with a certificate.
@@ -32,10 +37,4 @@ pub(super) fn reason(error: &Error) -> Reason {
 
 fn is_outside_validity(error: &Error) -> bool {
     matches!(error, Error::Certificate(Distrust::Expired | Distrust::NotYetValid))
-}
-
-/// Whether nothing but the time is wrong: it chains to a root on the last or the first day of its own validity.
-fn was_trusted(signer: &[u8], trust: &Trust, policy: &Policy) -> bool {
-    let Ok(validity) = summary(signer) else { return false };
-    [validity.not_after, validity.not_before].into_iter().any(|at| trust.accept(signer, at, policy).is_ok())
 }

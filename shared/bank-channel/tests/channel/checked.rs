@@ -108,6 +108,56 @@ fn compare(file: &str, profile: &Profile, report: &Report, expected: &Value) {
     assert_eq!(report.content.as_ref().map(|it| it.sha256.as_str()), content["sha256"].as_str(), "{file}");
 
     certificates(file, report, application);
+    facts(file, &serde_json::to_value(report).unwrap(), expected, application);
+}
+
+/// Whatever the index states has its place in the report.
+fn facts(file: &str, report: &Value, expected: &Value, application: &Value) {
+    let header = if expected["fault"].is_object() { &expected["fault"] } else { &expected["header"] };
+    let content = &application["content"];
+    for (place, name, stated) in [
+        ("/header/receiver_id", "ReceiverId", header),
+        ("/header/customer_id", "CustomerId", header),
+        ("/header/interface_version", "InterfaceVersion", header),
+        ("/header/environment", "Environment", header),
+        ("/additional_text", "AdditionalReturnText", &expected["fault"]),
+        ("/application_code", "ResponseCode", application),
+        ("/execution_serial", "ExecutionSerial", application),
+        ("/compressed", "Compressed", application),
+        ("/compression_method", "CompressionMethod", application),
+        ("/file_type", "FileType", application),
+        ("/encryption/algorithm", "method", &application["encrypted"]),
+        ("/encryption/key_transport", "key_transport", &application["encrypted"]),
+        ("/encryption/recipient", "subject", &application["encrypted"]["recipient_cert"]),
+        ("/encryption/decrypted_sha256", "decrypted_sha256", application),
+        ("/content/packed_bytes", "packed_bytes", content),
+        ("/content/packed_sha256", "packed_sha256", content),
+    ] {
+        let is_elsewhere = place == "/application_code" && application["ReturnCode"].is_string();
+        let stated = if is_elsewhere { &application["ReturnCode"] } else { &stated[name] };
+        assert_eq!(report.pointer(place).unwrap_or(&Value::Null), stated, "{file} {place}");
+    }
+    for (told, stated) in
+        report["files"].as_array().unwrap().iter().zip(application["files"].as_array().unwrap_or(&vec![]))
+    {
+        let stated = stated.as_object().unwrap().iter().map(|(name, value)| (snake_case(name), value.clone()));
+        assert_eq!(told, &Value::Object(stated.collect()), "{file}");
+    }
+    let files = report["files"].as_array().unwrap().len() as u64;
+    assert_eq!(files, application["file_count"].as_u64().unwrap_or(0), "{file}");
+    let listed = application["certificates"].as_array().into_iter().flatten();
+    for (told, stated) in report["certificates"].as_array().unwrap().iter().zip(listed) {
+        let encoding = stated["encoding"].as_str().map(str::to_ascii_lowercase);
+        let encoding = encoding.as_deref().and_then(|it| it.strip_prefix("base64(")?.strip_suffix(')'));
+        assert_eq!(told["encoding"].as_str(), encoding, "{file}");
+        assert_eq!((&told["name"], &told["format"]), (&stated["Name"], &stated["CertificateFormat"]), "{file}");
+    }
+}
+
+/// `FileReference` as `file_reference`.
+fn snake_case(name: &str) -> String {
+    let parted = name.chars().map(|c| if c.is_uppercase() { format!("_{}", c.to_lowercase()) } else { c.into() });
+    parted.collect::<String>().trim_start_matches('_').to_owned()
 }
 
 fn certificates(file: &str, report: &Report, application: &Value) {

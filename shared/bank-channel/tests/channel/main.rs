@@ -18,3 +18,4 @@ mod recorded;
 mod requests;
 mod roots;
 mod samlink;
+mod schemas;

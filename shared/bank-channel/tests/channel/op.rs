@@ -4,11 +4,12 @@
 use std::sync::LazyLock;
 
 use avain_bank_channel::answer;
+use avain_bank_channel::check::{self, Reason, Saved};
 use avain_bank_channel::pkcs10::{CertificateRequest, PrivateKey};
-use avain_bank_channel::{Channel, Error, Expected, Judge, Layer, Trust};
+use avain_bank_channel::{Channel, Error, Expected, Judge, Layer, Trust, profile};
 use avain_test_support::xmlsec;
 use avain_xml_security::certificate::summary;
-use avain_xml_security::{Distrust, Error as Reason, SigningKey};
+use avain_xml_security::{Distrust, Error as Untrusted, SigningKey};
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use rcgen::{Issuer, KeyPair};
 use time::Duration;
@@ -84,7 +85,8 @@ fn op_tells_its_issuers_below_the_pinned_root_and_they_complete_chains() {
     let files = answer::file_list(&list, &expected, &live(&trust)).unwrap();
     assert_eq!((files[0].file_reference.as_str(), files[0].status.as_str()), ("F1", "WFP"));
     let without = answer::file_list(&list, &expected, &live(&op.trust)).unwrap_err();
-    let root = matches!(&without, Error::Untrusted { reason: Reason::Certificate(Distrust::UnknownRoot { .. }), .. });
+    let root =
+        matches!(&without, Error::Untrusted { reason: Untrusted::Certificate(Distrust::UnknownRoot { .. }), .. });
     assert!(root, "{without}");
     assert!(
         answer::delete(
@@ -136,14 +138,38 @@ fn a_customer_of_op_is_not_the_bank() {
 #[test]
 fn only_banks_that_have_two_signers_may_have_two() {
     let op = &*OP;
-    let trust = op.trust.clone().with_issuers(op.issuers.clone());
-    for (way, may) in [("osuuspankki", true), ("danskebank", true), ("nordea", false), ("sp", false)] {
+    let below = op.trust.clone().with_issuers(op.issuers.clone());
+    let directly = Trust::from_pem(&xmlsec::pem("CERTIFICATE", &op.issuers[0])).unwrap();
+    for (way, trust, may) in [
+        ("osuuspankki", &below, true),
+        ("danskebank", &directly, true),
+        ("nordea", &below, false),
+        ("sp", &below, false),
+    ] {
         let answer = Answer { way, ..LIST };
         let (one, two) =
             (answer.signed_by(&op.envelope, &op.envelope), answer.signed_by(&op.envelope, &op.application));
-        assert!(answer::file_list(&one, &expected_of(way), &live(&trust)).is_ok(), "{way}");
-        assert_eq!(answer::file_list(&two, &expected_of(way), &live(&trust)).is_ok(), may, "{way}");
+        assert!(answer::file_list(&one, &expected_of(way), &live(trust)).is_ok(), "{way}");
+        assert_eq!(answer::file_list(&two, &expected_of(way), &live(trust)).is_ok(), may, "{way}");
     }
+}
+
+#[test]
+fn who_signs_for_a_bank_with_pki_factory_is_issued_by_its_root_directly() {
+    let op = &*OP;
+    let trust = op.trust.clone().with_issuers(op.issuers.clone());
+    let list = Answer { way: "danskebank", ..LIST }.signed_by(&op.envelope, &op.envelope);
+    let refused = answer::file_list(&list, &expected_of("danskebank"), &live(&trust)).unwrap_err();
+    assert!(refused.to_string().contains("root has not issued it directly"), "{refused}");
+    let saved = Saved {
+        profile: profile("danskebank").unwrap(),
+        trust: &trust,
+        keys: &[],
+        at: None,
+        now: NOW,
+        sent_request_id: None,
+    };
+    assert_eq!(check::answer(&list, &saved).reason, Some(Reason::UntrustedCertificate));
 }
 
 #[test]

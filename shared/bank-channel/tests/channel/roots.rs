@@ -90,9 +90,9 @@ fn a_recorded_customer_is_not_samlink() {
     let pem = String::from_utf8(BASE64.decode(inner.split_whitespace().collect::<String>()).unwrap()).unwrap();
     let customer = xmlsec::der(&pem).unwrap();
     let at = datetime!(2023-01-08 0:00 UTC);
-    let trust = Trust::saved("sp");
-    assert!(trust.accept(&bank, at, &Policy::LEGACY).is_ok());
-    let error = trust.accept(&customer, at, &Policy::LEGACY).unwrap_err();
+    let (trust, samlink) = (Trust::saved("sp"), profile("sp").unwrap());
+    assert!(trust.accept(&bank, samlink, at, &Policy::LEGACY).is_ok());
+    let error = trust.accept(&customer, samlink, at, &Policy::LEGACY).unwrap_err();
     assert!(error.to_string().contains("not the bank's own"), "{error}");
 }
 
@@ -102,10 +102,10 @@ fn only_certificates_are_taken_as_roots() {
         assert!(Trust::from_pem(text).is_err(), "{text}");
     }
     let bank = Bank::new("Bank");
-    assert!(bank.trust.accept(bank.signer.certificate(), NOW, &Policy::STRICT).is_ok());
-    assert!(
-        Trust::live("nordea", Environment::Production).accept(bank.signer.certificate(), NOW, &Policy::STRICT).is_err()
-    );
+    let accept =
+        |trust: &Trust| trust.accept(bank.signer.certificate(), profile("nordea").unwrap(), NOW, &Policy::STRICT);
+    assert!(accept(&bank.trust).is_ok());
+    assert!(accept(&Trust::live("nordea", Environment::Production)).is_err());
 }
 
 fn between<'t>(text: &'t str, start: &str, end: &str) -> &'t str {
