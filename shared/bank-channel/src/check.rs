@@ -76,19 +76,11 @@ pub fn answer(bytes: &[u8], saved: &Saved<'_>) -> Report {
     report
 }
 
-/// Not XML at all; or XML that is refused outright, since what it means to a signature depends on who reads it.
+/// Not XML at all; or XML that is refused outright: a document type, another version or encoding, and the like.
 fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut Report) {
     let why = clean(&error.to_string());
-    if bytes.windows(9).any(|part| part == b"<!DOCTYPE") {
+    if is_well_formed(bytes) || bytes.windows(9).any(|part| part == b"<!DOCTYPE") {
         report.find(Reason::Schema, why);
-        report.decide();
-    } else if is_well_formed(bytes) {
-        // A declaration misleads nobody; ids that are not unique, and the like, mislead a signature.
-        let reason = match Document::parse(without_declaration(bytes)) {
-            Ok(_) => Reason::Schema,
-            Err(_) => Reason::SoapSignature,
-        };
-        report.find(reason, why);
         report.decide();
     } else {
         report.find(Reason::Unreadable, why);
@@ -96,13 +88,7 @@ fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut 
     }
 }
 
-/// The XML declaration says version and encoding.
-fn without_declaration(bytes: &[u8]) -> &[u8] {
-    let end = bytes.windows(2).position(|part| part == b"?>").filter(|_| bytes.starts_with(b"<?xml"));
-    end.and_then(|end| bytes.get(end + 2..)).unwrap_or(bytes)
-}
-
-/// By the parser alone: what is refused then are another version or encoding, ids that are not unique, and the like.
+/// By the parser alone.
 fn is_well_formed(bytes: &[u8]) -> bool {
     let parser = uppsala::Parser::new().with_forbid_dtd(true).with_forbid_entities(true).with_max_depth(64);
     std::str::from_utf8(bytes).is_ok_and(|text| parser.parse(text).is_ok())

@@ -274,7 +274,7 @@ fn check_sequence(element: Element<'_>, namespace: &str, fields: &[Field]) -> Re
     if let Some(child) = children.next() {
         return Err(format!("{} where the schema does not have it", child.local_name()));
     }
-    let has_text = !trimmed(&element.text()).is_empty();
+    let has_text = !trimmed(&element.text_here()).is_empty();
     if has_text { Err(format!("text in {} where the schema does not have it", element.local_name())) } else { Ok(()) }
 }
 
@@ -289,7 +289,7 @@ fn check_content(element: Element<'_>, namespace: &str, kind: Kind) -> Result<()
         OneOf(choices) => return check_choice(element, namespace, choices),
         Base64 => is_simple,
         Bytes(most) => is_simple && element.base64().is_some_and(|bytes| (1..=most).contains(&bytes.len())),
-        _ => is_simple && fits(&element.text(), kind),
+        _ => is_simple && fits(&element.text_here(), kind),
     };
     if fits { Ok(()) } else { Err(format!("{} is not as the schema has it", element.local_name())) }
 }

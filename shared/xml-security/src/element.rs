@@ -1,5 +1,7 @@
 //! An element of a document.
 
+use std::borrow::Cow;
+
 use crate::Error;
 use crate::document::{Document, ElementData, Kind, NodeId, WSU, XML_NAMESPACE};
 use crate::encoding::decode_base64;
@@ -52,19 +54,23 @@ impl<'d> Element<'d> {
     /// The element's own text: all text children (comments skipped), as written.
     #[must_use]
     pub fn text(&self) -> String {
-        self.texts().collect()
+        self.text_here().into_owned()
+    }
+
+    /// The same, not copied if it is in one piece.
+    #[must_use]
+    pub fn text_here(&self) -> Cow<'d, str> {
+        let mut texts = self.texts();
+        match (texts.next(), texts.next()) {
+            (text, None) => text.unwrap_or_default().into(),
+            _ => self.texts().collect(),
+        }
     }
 
     /// What the element's own text is the base64 of, with XML white space anywhere in it; none if it is not base64.
     #[must_use]
     pub fn base64(&self) -> Option<Vec<u8>> {
-        let mut texts = self.texts();
-        match (texts.next(), texts.next()) {
-            (None, _) => Some(Vec::new()),
-            // One text and no more is the rule, and a large one need not be copied.
-            (Some(only), None) => decode_base64(only),
-            _ => decode_base64(&self.text()),
-        }
+        decode_base64(&self.text_here())
     }
 
     /// An attribute's value by namespace ("" for none) and local name.

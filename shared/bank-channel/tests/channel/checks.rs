@@ -112,7 +112,7 @@ fn time_is_the_answers_own_unless_another_is_asked_for() {
     let world = World::new();
     let answer = Answer { rest: LIST, ..Answer::default() }.signed(&world.bank);
     for (minutes, reason) in
-        [(0, None), (4, None), (5, Some(Reason::TimestampExpired)), (-1, Some(Reason::TimestampExpired))]
+        [(0, None), (5, None), (6, Some(Reason::TimestampExpired)), (-1, Some(Reason::TimestampExpired))]
     {
         let at = Some(NOW + time::Duration::minutes(minutes));
         assert_eq!(check::answer(&answer, &Saved { at, ..world.saved("nordea") }).reason, reason, "{minutes}");
