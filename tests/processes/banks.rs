@@ -75,6 +75,107 @@ fn every_generated_message_is_judged_as_the_index_says() {
     assert!(judged >= 16, "{judged}");
 }
 
+/// Whatever a bank would say to it, what is in a request is told.
+#[test]
+fn every_request_is_told_as_the_index_has_it() {
+    let Some(data) = reference_data() else { return };
+    let key = data.join("_fixture_pki/danske_bank_enc.key").display().to_string();
+    let index: Value = serde_json::from_slice(&std::fs::read(data.join("index.json")).unwrap()).unwrap();
+    let mut compared = 0;
+    for entry in index["fixtures"].as_array().unwrap() {
+        let (file, expected) = (entry["file"].as_str().unwrap(), &entry["expected"]);
+        let (folder, name) = file.split_once('/').unwrap();
+        if !name.contains("req_") {
+            continue;
+        }
+        let (_, told) = check(&data.join(file), bank(folder), &["--at", AT, "--key", &key]);
+        let mut is = |told: &Value, expected: &Value, what: &str| {
+            if !expected.is_null() {
+                assert_eq!(told, expected, "{file}: {what}");
+                compared += 1;
+            }
+        };
+        is(&told["operation"], &expected["operation"], "operation");
+        for (name, key) in [
+            ("SenderId", "sender_id"),
+            ("RequestId", "request_id"),
+            ("Timestamp", "timestamp"),
+            ("Language", "language"),
+            ("UserAgent", "user_agent"),
+            ("ReceiverId", "receiver_id"),
+        ] {
+            is(&told["header"][key], &expected["header"][name], name);
+        }
+        for (name, key) in [("Created", "created"), ("Expires", "expires")] {
+            is(&told["timestamp"][key], &expected["timestamp"][name], name);
+        }
+        let application = &expected["application"];
+        is(&told["application"], &application["root"], "application");
+        is(&told["customer_id"], &application["CustomerId"], "CustomerId");
+        for (name, key) in [
+            ("Command", "command"),
+            ("Environment", "environment"),
+            ("Status", "status"),
+            ("TargetId", "target_id"),
+            ("FileType", "file_type"),
+        ] {
+            is(&told["parameters"][key], &application[name], name);
+        }
+        is(&told["content"]["sha256"], &application["content"]["sha256"], "content");
+        for (told, expected) in [
+            (&told["soap_signature"], &expected["soap_signature"]),
+            (&told["application_signature"], &application["signature"]),
+        ] {
+            is(&told["valid"], &expected["valid"], "valid");
+            is(&told["signature_value_ok"], &expected["signature_value_ok"], "signature value");
+            is(&told["algorithm"], &expected["sig_alg"], "algorithm");
+            for (at, digest) in expected["digests"].as_array().into_iter().flatten().enumerate() {
+                for name in ["uri", "element", "ok"] {
+                    is(&told["digests"][at][name], &digest[name], name);
+                }
+            }
+        }
+    }
+    assert!(compared > 400, "{compared}");
+}
+
+/// A request that the bank answers with a fault is judged as a request, too; and nothing that proves who asks is printed.
+#[test]
+fn a_request_that_is_no_request_is_told_from_an_answer() {
+    let Some(data) = reference_data() else { return };
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("request.xml");
+    let request = std::fs::read_to_string(data.join("nordea/gen_req_valid_dfl_sha256.xml")).unwrap();
+    let customers = data.join("_fixture_pki/ca_fixture_customer.pem").display().to_string();
+    let after_declaration = request.find("?>").map_or(0, |at| at + 2);
+    let with_doctype = format!("<!DOCTYPE a>{}", &request[after_declaration..]);
+    for (text, exit, code) in [
+        (with_doctype, 1, "12"),
+        (request.replace("downloadFileListin", "downloadFileListout"), 1, "05"),
+        (request.replace("downloadFileListin", "confirmFilein"), 1, "05"),
+        (
+            request.replace("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"),
+            1,
+            "12",
+        ),
+        (request[..request.len() - 20].to_owned(), 2, "12"),
+    ] {
+        std::fs::write(&file, text).unwrap();
+        let (exited, told) = check(&file, "nordea", &["--at", AT, "--trust", &customers]);
+        assert_eq!((exited, told["response_code"].as_str()), (Some(exit), Some(code)), "{told}");
+        assert_eq!(told["soap_fault"], true);
+    }
+    for (name, secret) in [
+        ("nordea/gen_req_valid_get_certificate_pin1234567890.xml", "IDd37TWa95YN6DtiMhcIWl3wXoc="),
+        ("op/gen_req_valid_get_certificate.xml", "2251401483958635"),
+    ] {
+        let folder = name.split_once('/').unwrap().0;
+        let (exited, told) = check(&data.join(name), bank(folder), &["--at", AT, "--trust", &customers]);
+        assert_eq!(exited, Some(0), "{told}");
+        assert!(!told.to_string().contains(secret), "{told}");
+    }
+}
+
 #[test]
 fn a_recorded_answer_is_judged_at_its_own_time() {
     let Some(data) = reference_data() else { return };

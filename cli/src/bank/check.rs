@@ -10,7 +10,6 @@ use avain_bank_channel::check::{self, Saved, Verdict};
 use avain_domain::pem;
 use avain_domain::ports::Clock as _;
 use avain_xml_security::encryption::DecryptionKey;
-use avain_xml_security::{Document, soap};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeyPair;
 use clap::Args;
@@ -107,15 +106,12 @@ fn judge(options: &Options) -> Result<(Verdict, Value), String> {
     serde_json::to_value(report).map(|report| (verdict, report)).map_err(|error| error.to_string())
 }
 
-/// By the name of what is in the Body: `...in` at every bank, `...In` at PKI Factory. A document without an envelope is what stands in
-/// one.
+/// By the names that only the one or the other has, so that what cannot be parsed is told as well; a document without an envelope is
+/// what stands in one.
 fn is_request(bytes: &[u8]) -> bool {
-    let Ok(document) = Document::parse(bytes) else { return false };
-    let root = document.root();
-    if let Ok(body) = soap::unsigned_body(&document) {
-        return body.children().next().is_some_and(|call| call.local_name().to_ascii_lowercase().ends_with("in"));
-    }
-    matches!(root.local_name(), "ApplicationRequest" | "CertApplicationRequest")
+    let has = |name: &str| bytes.windows(name.len()).any(|part| part == name.as_bytes());
+    let has_one = |names: &[&str]| names.iter().any(|name| has(name));
+    has_one(&["RequestHeader", "ApplicationRequest"]) && !has_one(&["ResponseHeader", "ApplicationResponse", "Fault>"])
 }
 
 /// A file's bytes; the error names the file.

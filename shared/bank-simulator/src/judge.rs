@@ -7,7 +7,7 @@ use avain_xml_security::{Document, Element, Policy, soap};
 
 use crate::code::{self, Code, Refusal};
 use crate::keys::KeySource;
-use crate::office::{Office, Outcome};
+use crate::office::{CLOCK_SKEW, Office, Outcome};
 use crate::operation::Service;
 use crate::{Config, Error, Operation, algorithms, envelope, opening};
 
@@ -18,10 +18,8 @@ pub struct Judgement {
     pub accept: bool,
     /// What is asked for; none where it could not be read, or the bank does not offer it.
     pub operation: Option<Operation>,
-    /// `SenderId` and `RequestId`, empty where they could not be read.
-    pub sender_id: String,
-    /// See `sender_id`.
-    pub request_id: String,
+    /// Whether the envelope's Timestamp, signed or not, is valid at the configured time; also where there is none.
+    pub timely: bool,
     /// The code of the answer, as this bank writes it.
     pub response_code: String,
     /// Its text.
@@ -56,7 +54,8 @@ impl Office {
             Ok(body) => self.judge_call(&document, body),
             Err(_) => Judgement::fault(&code::SCHEMA),
         };
-        self.inspect(&document, &mut judgement);
+        judgement.timely = envelope::is_timely(&document, (self.clock)(), CLOCK_SKEW);
+        self.inspect(request, &document, &mut judgement);
         judgement
     }
 
@@ -82,9 +81,7 @@ impl Office {
         };
         let accept = code == code::OK || code == code::CONTENT_NOT_FOUND;
         let code = self.ways.say(code, service == Service::Certificates);
-        let echo = envelope::echo(call, service, self.family());
-        let judgement = Judgement { accept, operation: Some(operation), ..Judgement::of(&code, fault) };
-        Judgement { sender_id: echo.sender, request_id: echo.request, ..judgement }
+        Judgement { accept, operation: Some(operation), ..Judgement::of(&code, fault) }
     }
 
     fn judge_pki(&self, operation: Operation, call: Element<'_>) -> Judgement {
@@ -93,16 +90,13 @@ impl Office {
             Ok(_) => (code::code("00", "OK"), false),
             Err(refusal) => (refusal.code, true),
         };
-        let header = crate::pki_schema::header_of(call);
-        let judgement = Judgement { accept: !fault, operation: Some(operation), ..Judgement::of(&code, fault) };
-        Judgement { sender_id: header.sender, request_id: header.request, ..judgement }
+        Judgement { accept: !fault, operation: Some(operation), ..Judgement::of(&code, fault) }
     }
 
     /// The signatures, whether the request was read or not.
-    fn inspect(&self, document: &Document<'_>, judgement: &mut Judgement) {
+    fn inspect(&self, request: &[u8], document: &Document<'_>, judgement: &mut Judgement) {
         // What of it is right, whichever hashes this bank takes: the code says that.
         let policy = Policy::LEGACY;
-        let root = document.root();
         let service = soap::unsigned_body(document).map(|body| self.service_in(body));
         judgement.soap_signature = matches!(service, Ok(Service::Files)).then(|| inspect::soap(document, &policy));
         if matches!(service, Ok(Service::PkiFactory)) {
@@ -119,16 +113,18 @@ impl Office {
             }
             return;
         }
-        let Some(bytes) = self.application_bytes(root) else { return };
+        let is_alone = matches!(document.root().local_name(), "ApplicationRequest" | "CertApplicationRequest");
+        let bytes = if is_alone { Some(request.to_vec()) } else { self.application_bytes(document.root()) };
+        let Some(bytes) = bytes else { return };
         if let Ok(inner) = Document::parse(&bytes) {
-            let is_file_request = matches!(service, Ok(Service::Files)) || service.is_err();
+            let is_file_request = inner.root().local_name() == "ApplicationRequest";
             let looked_at = is_file_request || signed(inner.root());
             judgement.application_signature = looked_at.then(|| inspect::enveloped(&inner, &policy));
             judgement.application_request = Some(bytes.clone());
         }
     }
 
-    /// The application request in an envelope, decrypted; or the document itself, if it is one.
+    /// The application request in an envelope, decrypted.
     fn application_bytes(&self, root: Element<'_>) -> Option<Vec<u8>> {
         let payload = algorithms::payload_of(root)?;
         if !self.ways.encrypts {
@@ -148,8 +144,7 @@ impl Judgement {
         Self {
             accept: false,
             operation: None,
-            sender_id: String::new(),
-            request_id: String::new(),
+            timely: true,
             response_code: code.number.to_string(),
             response_text: code.text.to_string(),
             fault,
