@@ -96,9 +96,7 @@ impl Office {
         if !compressed && self.rules.requires_compression {
             return Err(code::DEFLATE.into());
         }
-        let method = request.text("CompressionMethod").unwrap_or_default().trim();
-        let deflated = self.ways.deflate.is_some_and(|name| name.eq_ignore_ascii_case(method));
-        let content = if compressed { decompress(&content, deflated)? } else { content };
+        let content = if compressed { self.unpacked(&content, request.text("CompressionMethod"))? } else { content };
         let rejection = match payment::read(&content, file_type) {
             Ok(payment) => {
                 let (total, count) = (payment.total, payment.count);
@@ -145,6 +143,17 @@ impl Office {
             // No source tells how several files stand in one Content.
             _ => Err(invalid_parameter("Invalid parameters: Only one FileReference at a time").into()),
         }
+    }
+
+    /// Packed content, unpacked; whatever its method is called, GZIP is told by its first bytes (brief 2.7).
+    fn unpacked(&self, content: &[u8], method: Option<&str>) -> Result<Vec<u8>, Refusal> {
+        let method = method.map_or("GZIP", str::trim);
+        let is_deflate = self.ways.deflate.is_some_and(|name| name.eq_ignore_ascii_case(method));
+        let is_gzip = ["GZIP", "RFC1952"].iter().any(|name| name.eq_ignore_ascii_case(method));
+        if !is_gzip && !is_deflate {
+            return Err(code::DEFLATE.into());
+        }
+        decompress(content, is_deflate)
     }
 
     /// The Status of a request, one of the bank's words.

@@ -9,7 +9,7 @@ use super::report::{Certificate, Content, File};
 use super::{Case, Reason, signer, told};
 use crate::Error;
 use crate::answer::{entries, gunzip, issued, payload, user_file_types};
-use crate::operation::{APPLICATION, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
+use crate::operation::{APPLICATION, DOWNLOAD_FILE, DOWNLOAD_FILE_LIST, GET_USER_INFO, Operation, Service};
 use crate::request::ELEMENTS;
 use crate::schema;
 use crate::verify::{clean, decoded, fields};
@@ -59,7 +59,7 @@ impl Case<'_> {
             Some(_) => self.bank_error(),
         }
         match operation.service {
-            Service::Files => self.files(response),
+            Service::Files => self.files(response, operation),
             Service::Certificates => self.certificates(response, namespace),
         }
     }
@@ -92,14 +92,15 @@ impl Case<'_> {
     }
 
     /// Each file by itself: one that is not as it should be does not hide the others.
-    fn files(&mut self, response: Element<'_>) {
+    fn files(&mut self, response: Element<'_>, operation: &Operation) {
         let lists = response.children().filter(|child| child.is(APPLICATION, "FileDescriptors"));
         let files = lists.flat_map(|list| list.children()).filter(|child| child.is(APPLICATION, "FileDescriptor"));
         self.report.files = files.map(file).collect();
         let references = self.report.files.iter().filter_map(|file| file.get("file_reference"));
         self.report.file_references = references.filter(|reference| !reference.is_empty()).cloned().collect();
         self.report.user_file_types = user_file_types(response).map_or(0, |types| types.len());
-        if response.child(APPLICATION, "Content").is_some() {
+        let is_file = operation.name == DOWNLOAD_FILE.name && self.report.response_code.as_deref() == Some("00");
+        if is_file || response.child(APPLICATION, "Content").is_some() {
             match content(response, self.saved.profile.max_file_size) {
                 Ok(content) => self.report.content = Some(content),
                 Err(error) => self.report.find(Reason::Schema, error.to_string()),

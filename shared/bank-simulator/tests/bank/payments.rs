@@ -248,6 +248,7 @@ async fn a_payment_may_come_compressed_and_under_nordeas_own_name() {
         ("PKZIP", followed(&deflate), false),
         ("PKZIP", deflate[..deflate.len() - 9].to_vec(), false),
         ("GZIP", zlib, false),
+        ("LZ77", gzip.clone(), false),
         ("", deflate, false),
         ("", followed(&gzip), false),
         ("", gzip[..gzip.len() - 1].to_vec(), false),
