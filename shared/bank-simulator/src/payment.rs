@@ -1,6 +1,9 @@
 //! Reading a credit transfer initiation, pain.001.001.03 or pain.001.001.09, and checking its sums.
 
+use std::sync::LazyLock;
+
 use avain_xml_security::{Document, Element};
+use uppsala::XsdValidator;
 
 use crate::money::Cents;
 
@@ -79,11 +82,30 @@ pub(crate) fn read(content: &[u8], file_type: &str) -> Result<Payment, Box<Rejec
         text: "The content is not well-formed XML.",
     });
     let Ok(document) = Document::parse(content) else { return Err(rejection) };
-    read_document(document.root(), file_type, &mut rejection).map_err(|(reason, text)| {
+    let read = read_document(document.root(), file_type, &mut rejection)
+        .and_then(|payment| if follows_schema(content, &payment) { Ok(payment) } else { Err((FORMAT, NOT_BY_SCHEMA)) });
+    read.map_err(|(reason, text)| {
         rejection.reason = reason;
         rejection.text = text;
         rejection
     })
+}
+
+const NOT_BY_SCHEMA: &str = "The content does not follow the schema of its version.";
+
+/// ISO 20022's schema of one version; of the other there is none to be had. None that is not a schema would be found by the tests.
+static SCHEMA: LazyLock<Option<XsdValidator>> = LazyLock::new(|| {
+    let schema = uppsala::parse(include_str!("../schemas/pain.001.001.03.xsd")).ok()?;
+    XsdValidator::from_schema(&schema).ok()
+});
+
+/// Whether a payment of a version with a schema is as the schema says.
+fn follows_schema(content: &[u8], payment: &Payment) -> bool {
+    if payment.message_name != VERSIONS[0] {
+        return true;
+    }
+    let document = std::str::from_utf8(content).ok().and_then(|text| uppsala::parse(text).ok());
+    document.zip(SCHEMA.as_ref()).is_some_and(|(document, schema)| schema.validate(&document).is_empty())
 }
 
 type Fault = (&'static str, &'static str);

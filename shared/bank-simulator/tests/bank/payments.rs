@@ -70,12 +70,20 @@ pub(crate) fn judge(answer: &Answer) {
 }
 
 pub(crate) fn validate(xml: &str, schema: &str) {
-    let (Some(folder), Some(mut xmllint)) = (reference_data(), peer("xmllint")) else { return };
+    if let Some(Err(why)) = judged(xml, schema) {
+        panic!("{why}: {xml}");
+    }
+}
+
+/// What xmllint says, where it is there.
+fn judged(xml: &str, schema: &str) -> Option<Result<(), String>> {
+    let (folder, mut xmllint) = reference_data().zip(peer("xmllint"))?;
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), xml).unwrap();
     let schema = folder.parent().unwrap().join("schemas").join(schema);
     let verdict = output(xmllint.args(["--noout", "--nonet", "--schema"]).arg(schema).arg(file.path()));
-    assert!(verdict.status.success(), "{}: {xml}", String::from_utf8_lossy(&verdict.stderr));
+    let why = String::from_utf8_lossy(&verdict.stderr).into_owned();
+    Some(if verdict.status.success() { Ok(()) } else { Err(why) })
 }
 
 fn check_form(document: &str, file_type: &str) {
@@ -217,6 +225,47 @@ async fn a_payment_that_does_not_add_up_is_rejected_with_feedback() {
     customer.call(&world, &Call::upload("pain.001.001.09", good.as_bytes())).await.is("00", "OK.");
     let statement = customer.new_file(&world, "camt.053.001.02").await;
     assert_eq!(balances(&statement), ("10000000.00".into(), "9999970.00".into()));
+}
+
+/// What ISO 20022's schema does not allow is refused; xmllint judges the same.
+#[tokio::test]
+async fn a_payment_follows_its_schema() {
+    let world = World::start().await;
+    let nordea = Customer::enrol(&world, BankKey::Nordea, "11111111", "Kauppa Oy").await;
+    let payment = payment("pain.001.001.03", "M1", &["5.00"]);
+    for (from, to, is_valid) in [
+        ("", "", true),
+        (
+            "<Dbtr><Nm>Kauppa Oy</Nm>",
+            "<Dbtr><Nm>Kauppa Oy</Nm><PstlAdr><Ctry>FI</Ctry><AdrLine>Katu 1</AdrLine></PstlAdr>",
+            true,
+        ),
+        ("<CdtTrfTxInf>", "<ChrgBr>SLEV</ChrgBr><CdtTrfTxInf>", true),
+        ("<BIC>NDEAFIHH</BIC>", "<BIC>NDEAFIHHXXX</BIC>", true),
+        ("<Ustrd>Lasku 0</Ustrd>", "<Strd><CdtrRefInf><Ref>RF18539007547034</Ref></CdtrRefInf></Strd>", true),
+        ("<PmtMtd>", "<More/><PmtMtd>", false),
+        ("</Document>", "<More/></Document>", false),
+        (
+            "<ReqdExctnDt>2027-01-15</ReqdExctnDt><Dbtr><Nm>Kauppa Oy</Nm></Dbtr>",
+            "<Dbtr><Nm>Kauppa Oy</Nm></Dbtr><ReqdExctnDt>2027-01-15</ReqdExctnDt>",
+            false,
+        ),
+        ("<GrpHdr>", "text<GrpHdr>", false),
+        ("<CreDtTm>2027-01-15T10:00:00Z", "<CreDtTm>yesterday", false),
+        ("<ReqdExctnDt>2027-01-15", "<ReqdExctnDt>2027-02-30", false),
+        ("<BIC>NDEAFIHH</BIC>", "<BIC>Nordea</BIC>", false),
+        ("<FinInstnId><BIC>NDEAFIHH</BIC></FinInstnId>", "", false),
+        ("<DbtrAcct><Id><IBAN>FI21", "<DbtrAcct><Id><IBAN>fi21", false),
+        ("<Dbtr><Nm>Kauppa Oy", &format!("<Dbtr><Nm>{}", "Kauppa Oy".repeat(16)), false),
+        ("<CdtTrfTxInf>", "<ChrgBr>OURS</ChrgBr><CdtTrfTxInf>", false),
+        ("<InstdAmt Ccy=\"EUR\">", "<InstdAmt Ccy=\"EUR\" own=\"1\">", false),
+    ] {
+        let changed = payment.replacen(from, to, 1);
+        let verdict = judged(&changed, "common/iso20022/pain.001.001.03.xsd");
+        assert!(verdict.is_none_or(|verdict| verdict.is_ok() == is_valid), "{to}");
+        let answer = nordea.call(&world, &Call::upload("NDCORPAYS", changed.as_bytes())).await;
+        assert_eq!(answer.code, if is_valid { "00" } else { "23" }, "{from} {to}");
+    }
 }
 
 #[tokio::test]
