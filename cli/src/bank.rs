@@ -2,6 +2,7 @@
 
 mod check;
 mod list;
+mod report;
 mod request;
 
 use std::io::Write as _;

@@ -13,7 +13,8 @@ use avain_xml_security::encryption::DecryptionKey;
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::KeyPair;
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
@@ -69,9 +70,12 @@ fn time_of(text: &str) -> Result<OffsetDateTime, String> {
 pub(super) fn run(options: &Options) -> ExitCode {
     let (verdict, report) = match judge(options) {
         Ok(judged) => judged,
-        Err(why) => (Verdict::Unreadable, json!({ "verdict": "unreadable", "reason": "unreadable", "detail": why })),
+        Err(why) => {
+            let report = json!({ "verdict": "unreadable", "reason": "unreadable", "detail": why });
+            (Verdict::Unreadable, pretty(&report).unwrap_or_default())
+        }
     };
-    print(&serde_json::to_string_pretty(&report).unwrap_or_default());
+    print(&report);
     match verdict {
         Verdict::Accept => ExitCode::SUCCESS,
         Verdict::Reject => ExitCode::from(1),
@@ -79,7 +83,7 @@ pub(super) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn judge(options: &Options) -> Result<(Verdict, Value), String> {
+fn judge(options: &Options) -> Result<(Verdict, String), String> {
     let bytes = read(&options.file)?;
     if is_request(&bytes) {
         return request::judge(options, &bytes);
@@ -102,8 +106,12 @@ fn judge(options: &Options) -> Result<(Verdict, Value), String> {
         sent_request_id: options.sent_request_id.as_deref(),
     };
     let report = check::answer(&bytes, &saved);
-    let verdict = report.verdict;
-    serde_json::to_value(report).map(|report| (verdict, report)).map_err(|error| error.to_string())
+    Ok((report.verdict, pretty(&report)?))
+}
+
+/// The verdict first, as the fields stand in the report.
+pub(super) fn pretty(report: &impl Serialize) -> Result<String, String> {
+    serde_json::to_string_pretty(report).map_err(|error| error.to_string())
 }
 
 /// By the names that only the one or the other has, so that what cannot be parsed is told as well; a document without an envelope is

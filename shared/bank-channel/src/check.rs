@@ -259,7 +259,7 @@ impl Case<'_> {
         if let Some((reason, why)) = judged.wrong.as_ref().filter(|_| inspection.valid) {
             self.report.find(*reason, format!("signer of the {layer}: {why}"));
         }
-        Signature::new(inspection, &judged)
+        Signature::new(inspection, judged.anchor.as_deref(), judged.wrong.is_none())
     }
 
     fn header(&mut self, header: Element<'_>, namespace: &str) {

@@ -8,7 +8,6 @@ use serde::Serialize;
 use time::format_description::well_known::Rfc3339;
 
 use super::contents::sha256;
-use super::signer::Judged;
 
 /// Whether an answer would be used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -168,7 +167,7 @@ pub struct Signature {
     pub signer_not_after: Option<String>,
     /// SHA-256 of the signer's certificate, hex.
     pub signer_sha256: Option<String>,
-    /// Whether the signer speaks for the bank.
+    /// Whether the signer speaks for the bank; of a request, for a customer.
     pub trusted: bool,
     /// Subject of the root that the signer chains to, if only at another time.
     pub trust_anchor: Option<String>,
@@ -271,7 +270,10 @@ impl Report {
 }
 
 impl Signature {
-    pub(super) fn new(inspection: &Inspection, judged: &Judged) -> Self {
+    /// A layer that was looked into; with the root that its signer chains to (DER), and whether that root and the time make it
+    /// one to be trusted.
+    #[must_use]
+    pub fn new(inspection: &Inspection, anchor: Option<&[u8]>, is_trusted: bool) -> Self {
         let signer = inspection.signer.as_deref().and_then(|signer| summary(signer).ok());
         Self {
             valid: inspection.valid,
@@ -281,9 +283,9 @@ impl Signature {
             issuer: signer.as_ref().map(|it| it.issuer.clone()),
             signer_not_after: signer.as_ref().and_then(|it| it.not_after.format(&Rfc3339).ok()),
             signer_sha256: signer.map(|it| it.sha256),
-            trusted: inspection.valid && judged.anchor.is_some() && judged.wrong.is_none(),
-            trust_anchor: judged.anchor.as_deref().and_then(|root| summary(root).ok()).map(|it| it.subject),
-            trust_anchor_sha256: judged.anchor.as_deref().map(sha256),
+            trusted: inspection.valid && anchor.is_some() && is_trusted,
+            trust_anchor: anchor.and_then(|root| summary(root).ok()).map(|it| it.subject),
+            trust_anchor_sha256: anchor.map(sha256),
             digests: inspection
                 .digests
                 .iter()
@@ -299,8 +301,9 @@ impl Signature {
 }
 
 impl Certificate {
-    /// None for what is no certificate.
-    pub(super) fn read(element: &str, der: &[u8]) -> Option<Self> {
+    /// A certificate that is DER in this element; none for what is no certificate.
+    #[must_use]
+    pub fn read(element: &str, der: &[u8]) -> Option<Self> {
         let read = summary(der).ok()?;
         Some(Self {
             element: element.to_owned(),
