@@ -8,7 +8,7 @@ use avain::client::{Http, Transport as _};
 use avain_test_support::reference_data;
 use bytes::Bytes;
 use http::Request;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::served::avain;
@@ -165,6 +165,15 @@ fn a_request_that_is_no_request_is_told_from_an_answer() {
         assert_eq!((exited, told["response_code"].as_str()), (Some(exit), Some(code)), "{told}");
         assert_eq!(told["soap_fault"], true);
     }
+    // What is wrong with it is its hash, whenever it is looked at.
+    let sha1 = data.join("nordea/gem_req_download_file_list_gem_sha1.xml");
+    let (_, told) = check(&sha1, "nordea", &["--at", "2028-01-15T10:00:30Z", "--trust", &customers]);
+    assert_eq!((told["response_code"].as_str(), told["reason"].as_str()), (Some("02"), Some("soap_signature")));
+    let secrets = request.replace("<mod:SenderId>", "<mod:PIN>1234</mod:PIN><mod:SenderId>");
+    std::fs::write(&file, secrets.replace("</mod:SenderId>", "</mod:SenderId><mod:SenderId>2</mod:SenderId>")).unwrap();
+    let (_, told) = check(&file, "nordea", &["--at", AT, "--trust", &customers]);
+    assert!(told["header"].get("pin").is_none(), "{told}");
+    assert_eq!(told["header"]["sender_id"], json!(["11111111", "2"]));
     for (name, secret) in [
         ("nordea/gen_req_valid_get_certificate_pin1234567890.xml", "IDd37TWa95YN6DtiMhcIWl3wXoc="),
         ("op/gen_req_valid_get_certificate.xml", "2251401483958635"),

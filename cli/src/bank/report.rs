@@ -53,6 +53,19 @@ struct Content {
     sha256: String,
 }
 
+/// The fields of a header.
+const HEADER: [&str; 9] = [
+    "SenderId",
+    "CustomerId",
+    "RequestId",
+    "Timestamp",
+    "Language",
+    "UserAgent",
+    "ReceiverId",
+    "InterfaceVersion",
+    "Environment",
+];
+
 /// What of an application request is told. Not what proves who asks: `TransferKey`, `PIN`, and `HMAC`, from which a code of ten
 /// digits is soon found.
 const PARAMETERS: [&str; 18] = [
@@ -111,14 +124,14 @@ impl Judged<'_> {
             response_code: self.judgement.response_code.clone(),
             response_text: self.judgement.response_text.clone(),
             soap_fault: self.judgement.fault,
-            header: call.and_then(|it| named(it, "RequestHeader")).map(|it| texts(it, |_| true)).unwrap_or_default(),
+            header: call.and_then(|it| named(it, "RequestHeader")).map(|it| texts(it, &HEADER)).unwrap_or_default(),
             timestamp: document.as_ref().and_then(timestamp),
             soap_signature,
             application: application.map(|it| it.local_name().to_owned()),
             customer_id: application_text("CustomerId"),
-            parameters: application.map(|it| texts(it, |name| PARAMETERS.contains(&name))).unwrap_or_default(),
+            parameters: application.map(|it| texts(it, &PARAMETERS)).unwrap_or_default(),
             application_signature,
-            file_references: references.into_iter().flat_map(|it| it.children()).map(|it| it.text()).collect(),
+            file_references: references.into_iter().flat_map(file_references).collect(),
             content: application_text("Content").and_then(|text| content(&text)),
             certificates: signers.filter_map(|der| Certificate::read("signer", der)).collect(),
         }
@@ -152,10 +165,23 @@ fn timestamp(document: &Document<'_>) -> Option<Validity> {
     Some(Validity { created: time("Created"), expires: time("Expires") })
 }
 
-/// The texts of an element's children, by their names.
-fn texts(element: Element<'_>, is_told: impl Fn(&str) -> bool) -> Map<String, Value> {
-    let told = element.children().filter(|it| is_told(it.local_name()));
-    told.map(|it| (snake_case(it.local_name()), it.text().into())).collect()
+/// The texts of an element's children of these names; a list where one comes again.
+fn texts(element: Element<'_>, names: &[&str]) -> Map<String, Value> {
+    let mut told = Map::new();
+    for name in names {
+        let mut found: Vec<String> =
+            element.children().filter(|it| it.local_name() == *name).map(|it| it.text()).collect();
+        match found.len() {
+            0 => {}
+            1 => drop(told.insert(snake_case(name), found.remove(0).into())),
+            _ => drop(told.insert(snake_case(name), found.into())),
+        }
+    }
+    told
+}
+
+fn file_references(list: Element<'_>) -> impl Iterator<Item = String> + use<'_> {
+    list.children().filter(|it| it.local_name() == "FileReference").map(|it| it.text())
 }
 
 /// `SenderId` becomes `sender_id`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use avain_adapters_local::clock::SystemClock;
-use avain_bank_channel::check::Verdict;
+use avain_bank_channel::check::{Verdict, is_well_formed};
 use avain_bank_simulator::{
     BankKey, BankSetting, Clock, Config, Contract, Environment, GivenKey, GivenKeys, Judgement, judge_request,
 };
@@ -22,7 +22,7 @@ pub(super) fn judge(options: &Options, bytes: &[u8]) -> Result<(Verdict, String)
     let judgement = judge_request(bytes, &config(options, bytes, at)?).map_err(|error| error.to_string())?;
     let verdict = match judgement.accept {
         true => Verdict::Accept,
-        false if is_readable(bytes) => Verdict::Reject,
+        false if is_well_formed(bytes) => Verdict::Reject,
         false => Verdict::Unreadable,
     };
     let report = Judged {
@@ -82,19 +82,13 @@ fn secret(options: &Options) -> Result<Option<Zeroizing<String>>, String> {
     Ok(Some(Zeroizing::new(text.trim().to_owned())))
 }
 
-/// XML, whether the bank would take it or not.
-fn is_readable(bytes: &[u8]) -> bool {
-    Document::parse(bytes).is_ok() || bytes.windows(9).any(|part| part == b"<!DOCTYPE")
-}
-
 /// The word for what the bank would object to, by its code.
 fn reason(verdict: Verdict, judgement: &Judgement) -> Option<&'static str> {
-    let is_signed = judgement.soap_signature.as_ref().is_some_and(|it| it.valid);
     match (verdict, judgement.response_code.as_str()) {
         (Verdict::Accept, _) => None,
         (Verdict::Unreadable, _) => Some("unreadable"),
         (Verdict::Reject, code) => Some(match code {
-            "02" if is_signed && !judgement.timely => "timestamp_expired",
+            "02" if judgement.is_late => "timestamp_expired",
             "02" => "soap_signature",
             "03" | "04" | "19" => "untrusted_certificate",
             "12" => "schema",

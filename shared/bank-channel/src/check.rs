@@ -79,7 +79,7 @@ pub fn answer(bytes: &[u8], saved: &Saved<'_>) -> Report {
 /// Not XML at all; or XML that is refused outright: a document type, another version or encoding, and the like.
 fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut Report) {
     let why = clean(&error.to_string());
-    if is_well_formed(bytes) || bytes.windows(9).any(|part| part == b"<!DOCTYPE") {
+    if is_well_formed(bytes) {
         report.find(Reason::Schema, why);
         report.decide();
     } else {
@@ -88,10 +88,12 @@ fn refused_unread(bytes: &[u8], error: &avain_xml_security::Error, report: &mut 
     }
 }
 
-/// By the parser alone.
-fn is_well_formed(bytes: &[u8]) -> bool {
+/// Whether it is XML, by the parser alone: what is refused then is refused for what it may do.
+#[must_use]
+pub fn is_well_formed(bytes: &[u8]) -> bool {
     let parser = uppsala::Parser::new().with_forbid_dtd(true).with_forbid_entities(true).with_max_depth(64);
-    std::str::from_utf8(bytes).is_ok_and(|text| parser.parse(text).is_ok())
+    bytes.windows(9).any(|part| part == b"<!DOCTYPE")
+        || std::str::from_utf8(bytes).is_ok_and(|text| parser.parse(text).is_ok())
 }
 
 /// One answer on its way through.
@@ -202,6 +204,11 @@ impl Case<'_> {
         let inspection = inspect::element(response, &self.policy);
         self.report.application_signature = Some(self.signature(Layer::Application, &inspection, self.saved.trust));
         self.report.application_code = told(response, ELEMENTS, "ReturnCode");
+        // Empty in every recorded answer; where the bank fills it in, it is signed.
+        let answered = response.child(ELEMENTS, "RequestId").map(|it| it.text()).filter(|it| !it.is_empty());
+        if self.saved.sent_request_id.is_some_and(|sent| answered.is_some_and(|answered| answered != sent)) {
+            self.report.find(Reason::RequestIdMismatch, "it answers another request".into());
+        }
         let code = self.code(response, ELEMENTS, "ReturnCode", "ReturnText");
         if code.is_some_and(|code| code != "00") {
             self.bank_error();

@@ -175,7 +175,8 @@ impl Trust {
         self.roots.is_empty()
     }
 
-    /// The one gate of signers: a chain to a root, and below a root that certifies customers too, a signer of the bank's.
+    /// The one gate of signers: a chain to a root, below a root that certifies customers too a signer of the bank's, and at a bank
+    /// with a PKI Factory nothing between signer and root.
     pub fn accept(
         &self,
         signer: &[u8],

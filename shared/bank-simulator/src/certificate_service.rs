@@ -41,7 +41,7 @@ impl Office {
     ) -> Outcome {
         let mut customer_id = None;
         let result = self.read_and_issue(document, operation, now, &mut customer_id);
-        Outcome { customer_id, execution_serial: None, result }
+        Outcome { customer_id, execution_serial: None, is_late: false, result }
     }
 
     fn read_and_issue(

@@ -16,11 +16,12 @@ use crate::schema::{APPLICATION_REQUEST, Request};
 use crate::ways::Target;
 use crate::{account, algorithms, envelope};
 
-/// What an answer echoes, as far as the request was read.
+/// What an answer echoes, as far as the request was read; and what its code does not tell.
 #[derive(Default)]
 struct Read {
     customer_id: Option<String>,
     execution_serial: Option<String>,
+    is_late: bool,
 }
 
 impl Office {
@@ -32,7 +33,8 @@ impl Office {
             let timely = envelope::is_timely(document, now, CLOCK_SKEW);
             self.change(|ledger| self.carry_out(ledger, &verified, timely, now, &mut read))
         });
-        Outcome { customer_id: read.customer_id, execution_serial: read.execution_serial, result }
+        let Read { customer_id, execution_serial, is_late } = read;
+        Outcome { customer_id, execution_serial, is_late, result }
     }
 
     fn check_envelope<'d>(
@@ -82,6 +84,7 @@ impl Office {
         };
         // 6: Timestamp, signed or (as some clients have it) not.
         if !timely {
+            read.is_late = true;
             return Err(code::SOAP_SIGNATURE.into());
         }
         // 7: the sender's state.

@@ -145,7 +145,7 @@ impl Office {
         }
     }
 
-    /// Packed content, unpacked; whatever its method is called, GZIP is told by its first bytes (brief 2.7).
+    /// Packed content, unpacked. Of the methods that the bank takes, GZIP is told by its first bytes (brief 2.7).
     fn unpacked(&self, content: &[u8], method: Option<&str>) -> Result<Vec<u8>, Refusal> {
         let method = method.map_or("GZIP", str::trim);
         let is_deflate = self.ways.deflate.is_some_and(|name| name.eq_ignore_ascii_case(method));

@@ -7,7 +7,7 @@ use avain_xml_security::{Document, Element, Policy, soap};
 
 use crate::code::{self, Code, Refusal};
 use crate::keys::KeySource;
-use crate::office::{CLOCK_SKEW, Office, Outcome};
+use crate::office::{Office, Outcome};
 use crate::operation::Service;
 use crate::{Config, Error, Operation, algorithms, envelope, opening};
 
@@ -18,8 +18,8 @@ pub struct Judgement {
     pub accept: bool,
     /// What is asked for; none where it could not be read, or the bank does not offer it.
     pub operation: Option<Operation>,
-    /// Whether the envelope's Timestamp, signed or not, is valid at the configured time; also where there is none.
-    pub timely: bool,
+    /// Whether it is refused for its envelope's Timestamp.
+    pub is_late: bool,
     /// The code of the answer, as this bank writes it.
     pub response_code: String,
     /// Its text.
@@ -54,7 +54,6 @@ impl Office {
             Ok(body) => self.judge_call(&document, body),
             Err(_) => Judgement::fault(&code::SCHEMA),
         };
-        judgement.timely = envelope::is_timely(&document, (self.clock)(), CLOCK_SKEW);
         self.inspect(request, &document, &mut judgement);
         judgement
     }
@@ -73,7 +72,7 @@ impl Office {
             Service::Certificates => self.certificate_service(document, operation, now),
             Service::PkiFactory => return self.judge_pki(operation, call),
         };
-        let Outcome { result, .. } = outcome;
+        let Outcome { result, is_late, .. } = outcome;
         let (code, fault) = match result {
             Ok(_) => (code::OK, false),
             Err(Refusal::Answer(code) | Refusal::Feedback(code, ..)) => (code, false),
@@ -81,7 +80,7 @@ impl Office {
         };
         let accept = code == code::OK || code == code::CONTENT_NOT_FOUND;
         let code = self.ways.say(code, service == Service::Certificates);
-        Judgement { accept, operation: Some(operation), ..Judgement::of(&code, fault) }
+        Judgement { accept, operation: Some(operation), is_late, ..Judgement::of(&code, fault) }
     }
 
     fn judge_pki(&self, operation: Operation, call: Element<'_>) -> Judgement {
@@ -144,7 +143,7 @@ impl Judgement {
         Self {
             accept: false,
             operation: None,
-            timely: true,
+            is_late: false,
             response_code: code.number.to_string(),
             response_text: code.text.to_string(),
             fault,

@@ -82,6 +82,8 @@ pub(crate) struct Parts {
 pub(crate) struct Outcome {
     pub(crate) customer_id: Option<String>,
     pub(crate) execution_serial: Option<String>,
+    /// Whether it is refused for its time.
+    pub(crate) is_late: bool,
     pub(crate) result: Result<Details, Refusal>,
 }
 
@@ -172,7 +174,7 @@ impl Office {
             Some(Fault::Answer { code, text }) if service != Service::PkiFactory => {
                 let code = Code { number: code.clone().into(), text: text.clone().into() };
                 let result = Err(Refusal::Answer(code));
-                let outcome = Outcome { customer_id: None, execution_serial: None, result };
+                let outcome = Outcome { customer_id: None, execution_serial: None, is_late: false, result };
                 self.answer(&document, operation, call, outcome, now, scripted.as_ref())
             }
             _ => self.process(&document, operation, call, now, scripted.as_ref()),
@@ -275,8 +277,8 @@ impl Office {
     /// Works on the ledger and keeps what has changed, unless each request is to be judged as the first one.
     pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Ledger) -> Result<T, Refusal>) -> Result<T, Refusal> {
         if self.rules.stateless {
-            let ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            return work(&mut { ledger });
+            let mut ledger = self.ledger.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            return work(&mut ledger);
         }
         self.keep(work)
     }

@@ -160,7 +160,7 @@ impl Schema {
     /// Reads a document; none if the schema does not accept it. Not `strictly`, the elements may stand in any order, and
     /// elements that the schema does not know are passed over.
     pub(crate) fn read(&self, root: Element<'_>, strictly: bool) -> Option<Request> {
-        if !root.is(self.namespace, self.name) || !root.text().trim().is_empty() || !is_plain(root) {
+        if !root.is(self.namespace, self.name) || !root.text().trim().is_empty() || strictly && !is_plain(root) {
             return None;
         }
         let mut request = Request { values: BTreeMap::new(), references: Vec::new(), signed: false };
@@ -172,7 +172,7 @@ impl Schema {
                 root.children().find(|child| child.is(self.namespace, rule.name))
             };
             match child {
-                Some(child) => self.take(rule, child, &mut request)?,
+                Some(child) => self.take(rule, child, strictly, &mut request)?,
                 None if rule.required => return None,
                 None => {}
             }
@@ -186,13 +186,17 @@ impl Schema {
         children.next().is_none().then_some(request)
     }
 
-    fn take(&self, rule: &Rule, child: Element<'_>, request: &mut Request) -> Option<()> {
+    fn take(&self, rule: &Rule, child: Element<'_>, strictly: bool, request: &mut Request) -> Option<()> {
+        let has_attributes = !matches!(rule.kind, Kind::Any) && !is_plain(child);
+        if strictly && (has_attributes || child.children().any(|reference| !is_plain(reference))) {
+            return None;
+        }
         match rule.kind {
             Kind::References => request.references = self.references(child)?,
             Kind::Any => {}
             _ => {
                 let text = child.text();
-                if child.children().next().is_some() || !rule.kind.accepts(&text) || !is_plain(child) {
+                if child.children().next().is_some() || !rule.kind.accepts(&text) {
                     return None;
                 }
                 request.values.insert(rule.name, text);
@@ -202,7 +206,7 @@ impl Schema {
     }
 
     fn references(&self, list: Element<'_>) -> Option<Vec<String>> {
-        if !list.text().trim().is_empty() || !is_plain(list) {
+        if !list.text().trim().is_empty() {
             return None;
         }
         let references: Option<Vec<String>> = list
@@ -211,7 +215,6 @@ impl Schema {
                 let text = child.text();
                 let valid = child.is(self.namespace, "FileReference")
                     && child.children().next().is_none()
-                    && is_plain(child)
                     && Kind::Text(1, 32).accepts(&text);
                 valid.then_some(text)
             })
@@ -220,9 +223,11 @@ impl Schema {
     }
 }
 
-/// Whether an element has no attributes but those that XML Schema allows everywhere.
+/// Whether an element has no attributes but those that XML Schema allows everywhere; nothing here may be nil.
 fn is_plain(element: Element<'_>) -> bool {
-    element.attribute_names().all(|(namespace, _)| namespace == "http://www.w3.org/2001/XMLSchema-instance")
+    const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+    const ALLOWED: [&str; 3] = ["type", "schemaLocation", "noNamespaceSchemaLocation"];
+    element.attribute_names().all(|(namespace, name)| namespace == INSTANCE && ALLOWED.contains(&name))
 }
 
 impl Kind {

@@ -82,7 +82,7 @@ impl<'a> Builder<'a> {
             return Err(Error::Malformed("a prefix is declared as nothing".into()));
         }
         if declarations.iter().any(|(_, namespace)| has_line_break(namespace)) {
-            return Err(Error::Malformed("a namespace of several lines".into()));
+            return Err(Error::Malformed("white space in a namespace".into()));
         }
         if attributes.iter().any(|attribute| has_line_break(&attribute.value)) {
             normalize(&mut attributes, self.document.text.get(tag.clone()).unwrap_or_default())?;

@@ -1,4 +1,4 @@
-//! A parsed document, with unique ids.
+//! A parsed document.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

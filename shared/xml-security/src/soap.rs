@@ -148,7 +148,7 @@ pub(crate) fn token_beside(key_info: Element<'_>) -> Result<Vec<u8>, Error> {
     token.and_then(|token| token.base64()).ok_or(Error::NotSigned("not one BinarySecurityToken"))
 }
 
-/// Only `#` and an id; ids are unique in a document.
+/// Only `#` and an id. A document whose ids are verified has each only once.
 fn is_reference_to(uri: Option<&str>, element: Element<'_>) -> bool {
     uri.and_then(|uri| uri.strip_prefix('#')).is_some_and(|id| !id.is_empty() && element.has_id(id))
 }

@@ -80,10 +80,15 @@ fn a_path_to_a_pinned_root_is_accepted() {
     assert_eq!(verify(&[&under(leaf(), &lower), &middle, &root]), refused(NO_ROOT));
     let roots = Roots::from_der([root.der().to_vec()]).unwrap();
     let leaf = under(leaf(), &middle);
-    for (offered, is_found) in [(1, true), (40, true), (41, false)] {
+    for (offered, is_found) in [(1, true), (100, true), (101, false)] {
         let offered = vec![middle.der().to_vec(); offered];
         assert_eq!(verify_chain(leaf.der(), &offered, &roots, NOW, &Policy::STRICT).is_ok(), is_found);
     }
+    // However many have the name that is looked for, the search ends.
+    let nowhere = Roots::from_der([self::root("Elsewhere").der().to_vec()]).unwrap();
+    let offered = vec![under(authority("Middle"), &middle).der().to_vec(); 100];
+    let error = verify_chain(leaf.der(), &offered, &nowhere, NOW, &Policy::STRICT).unwrap_err();
+    assert_eq!(error, Error::Certificate(Distrust::Other("too many issuers come into question")));
 }
 
 #[test]

@@ -35,9 +35,9 @@ pub fn service_certificates(answer: &[u8], expected: &Expected, judge: &Judge<'_
     let told = peek(answer, &expected.profile).unwrap_or_default();
     let trust = judge.trust().clone().with_issuers(told);
     application(answer, &GET_SERVICE_CERTIFICATES, expected, &judge.with_trust(&trust), |response| {
-        let told = entries(response, namespace).take(ISSUERS_MAX).map(|it| issued(it, namespace));
-        let told = told.collect::<Result<Vec<_>, _>>()?;
-        Ok(told.into_iter().filter(|it| certifies_signers(it, &expected.profile)).collect())
+        let told = entries(response, namespace).map(|it| issued(it, namespace)).collect::<Result<Vec<_>, _>>()?;
+        let told: Vec<_> = told.into_iter().filter(|it| certifies_signers(it, &expected.profile)).collect();
+        if told.len() > ISSUERS_MAX { Err(unreadable("more issuing certificates than a bank has")) } else { Ok(told) }
     })
 }
 
@@ -49,8 +49,8 @@ pub(crate) fn peek(answer: &[u8], profile: &Profile) -> Option<Vec<Vec<u8>>> {
     let bytes = only_child(body)?.child(model, "ApplicationResponse")?.base64()?;
     let response = Document::parse(&bytes).ok()?;
     let namespace = GET_SERVICE_CERTIFICATES.response(profile).0;
-    let told = entries(response.root(), namespace).take(ISSUERS_MAX).filter_map(|it| issued(it, namespace).ok());
-    Some(told.filter(|it| certifies_signers(it, profile)).collect())
+    let told = entries(response.root(), namespace).filter_map(|it| issued(it, namespace).ok());
+    Some(told.filter(|it| certifies_signers(it, profile)).take(ISSUERS_MAX).collect())
 }
 
 /// Not the ones that certify customers: a customer is not the bank.

@@ -326,6 +326,12 @@ fn answers_of_pki_factory_are_judged_by_their_response() {
         ("an old key", made("00", &rest(&certificate(bank, -1))), Some(Reason::CertificateExpired)),
         ("no certificate", made("00", &rest(b"none")), Some(Reason::Schema)),
         ("order", made("00", &good.replace("<e:RequestId/>", "")), Some(Reason::Schema)),
+        ("the request's own id", made("00", &good.replace("<e:RequestId/>", "<e:RequestId>R-1</e:RequestId>")), None),
+        (
+            "an answer of before in a new header",
+            made("00", &good.replace("<e:RequestId/>", "<e:RequestId>R-0</e:RequestId>")),
+            Some(Reason::RequestIdMismatch),
+        ),
         ("refused", made("20", ""), Some(Reason::BankError)),
         ("another request", text.replace("p:RequestId>R-1", "p:RequestId>R-2").into(), Some(Reason::RequestIdMismatch)),
         ("another operation", text.replace("CertificateOut", "Certificates").into(), Some(Reason::Schema)),

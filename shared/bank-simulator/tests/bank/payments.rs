@@ -243,6 +243,9 @@ async fn a_payment_follows_its_schema() {
         ("<CdtTrfTxInf>", "<ChrgBr>SLEV</ChrgBr><CdtTrfTxInf>", true),
         ("<BIC>NDEAFIHH</BIC>", "<BIC>NDEAFIHHXXX</BIC>", true),
         ("<Ustrd>Lasku 0</Ustrd>", "<Strd><CdtrRefInf><Ref>RF18539007547034</Ref></CdtrRefInf></Strd>", true),
+        ("<Nm>Maija &amp; Pojat &lt;Oy&gt;", &format!("<Nm>{}&#228;", "\u{e4}".repeat(139)), true),
+        ("<Nm>Maija &amp; Pojat &lt;Oy&gt;", &format!("<Nm>{}", "\u{e4}".repeat(141)), false),
+        ("<BIC>NDEAFIHH</BIC>", "<BIC>NDE\u{c4}FIHH</BIC>", false),
         ("<PmtMtd>", "<More/><PmtMtd>", false),
         ("</Document>", "<More/></Document>", false),
         (
@@ -265,6 +268,13 @@ async fn a_payment_follows_its_schema() {
         assert!(verdict.is_none_or(|verdict| verdict.is_ok() == is_valid), "{to}");
         let answer = nordea.call(&world, &Call::upload("NDCORPAYS", changed.as_bytes())).await;
         assert_eq!(answer.code, if is_valid { "00" } else { "23" }, "{from} {to}");
+    }
+    // Up to three signatures of its own are not the schema's matter.
+    for (signatures, code) in [(1, "00"), (3, "00"), (4, "23")] {
+        let signature = "<s:Signature xmlns:s=\"http://www.w3.org/2000/09/xmldsig#\"/>".repeat(signatures);
+        let signed = payment.replace("</Document>", &format!("{signature}</Document>"));
+        let answer = nordea.call(&world, &Call::upload("NDCORPAYS", signed.as_bytes())).await;
+        assert_eq!(answer.code, code, "{signatures} signatures");
     }
 }
 

@@ -127,12 +127,12 @@ async fn files_stand_as_samlink_lists_them_and_an_empty_list_is_00() {
 async fn the_schema_is_not_enforced_unless_the_operator_says_so() {
     let world = World::start().await;
     let customer = enrol(&world, BANK, USER, KEY).await;
-    // As one client in production use writes it: Status after FileType, and an element that no schema knows.
+    // As one client in production use writes it: Status after FileType, and an element that no schema knows; an attribute, too.
     let loose = |number: u32| {
         format!(
             "<ApplicationRequest xmlns=\"http://bxd.fi/xmldata/\"><CustomerId>{USER}</CustomerId>\
              <Command>DownloadFileList</Command><Timestamp>2027-01-15T10:00:{number}Z</Timestamp>\
-             <Environment>PRODUCTION</Environment><TargetId>NONE</TargetId><SoftwareId>tests</SoftwareId>\
+             <Environment>PRODUCTION</Environment><TargetId>NONE</TargetId><SoftwareId xml:lang=\"fi\">tests</SoftwareId>\
              <FileType>XT</FileType><Status>NEW</Status><ParentFileReference/></ApplicationRequest>"
         )
     };

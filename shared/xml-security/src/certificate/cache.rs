@@ -64,10 +64,13 @@ impl ChainCache {
         let chain = question.find_chain()?;
         let new = Known::new(question, chain.clone())?;
         let mut known = known();
-        if known.len() >= MOST {
-            known.clear();
+        // Another thread may have found it meanwhile.
+        if !known.iter().any(|known| known.answers(question)) {
+            if known.len() >= MOST {
+                known.clear();
+            }
+            known.push(new);
         }
-        known.push(new);
         Ok(chain)
     }
 }

@@ -1,5 +1,7 @@
 //! Paths from a certificate to a pinned root (RFC 5280 6.1, without name constraints and policies).
 
+use std::cell::Cell;
+
 use time::OffsetDateTime;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
 
@@ -10,8 +12,10 @@ use crate::{Distrust, Error, Policy};
 
 /// Certificates in a path at most, leaf and root included.
 const MAX_PATH: usize = 4;
-/// Intermediates that a caller may offer at most: the search for a path is over all of them.
-const MAX_INTERMEDIATES: usize = 40;
+/// Intermediates that a caller may offer at most.
+const MAX_INTERMEDIATES: usize = 100;
+/// Signatures that a search for a path looks at at most: many intermediates may have one name and one key.
+const MAX_SIGNATURES: usize = 64;
 
 /// A path that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +94,7 @@ impl Question<'_> {
             roots: self.roots.certificates.iter().map(|der| Parsed::read(der)).collect::<Result<_, _>>()?,
             at: self.at,
             policy: self.policy,
+            signatures: Cell::new(0),
         };
         let (anchor, mut issuers) = search.path_from(&leaf, 1)?;
         issuers.reverse();
@@ -103,6 +108,8 @@ struct Search<'a> {
     roots: Vec<Parsed<'a>>,
     at: OffsetDateTime,
     policy: &'a Policy,
+    /// How many it has looked at.
+    signatures: Cell<usize>,
 }
 
 /// The root of a path, and the certificates between root and leaf, from the root down.
@@ -154,6 +161,10 @@ impl<'a> Search<'a> {
         let may_sign = issuer.extension::<KeyUsage>()?.map_or(pinned, |usage| usage.key_cert_sign());
         if !is_authority || !may_sign {
             return Err(untrusted("its issuer is not an authority for it"));
+        }
+        self.signatures.update(|looked_at| looked_at + 1);
+        if self.signatures.get() > MAX_SIGNATURES {
+            return Err(untrusted("too many issuers come into question"));
         }
         subject.check_signature(&PublicKey::of(&issuer.certificate)?, self.policy).map_err(|error| match error {
             // Another key under the name of a pinned root: as unknown as another name.
