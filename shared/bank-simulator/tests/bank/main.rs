@@ -10,6 +10,7 @@ mod faults;
 mod files;
 mod op;
 mod order;
+mod order_certificates;
 mod order_elsewhere;
 mod order_pki;
 mod payments;

@@ -76,7 +76,7 @@ impl Enrolment {
         self.wrap(&enveloped::sign(&self.application(), key, &enveloped::Form::INCLUSIVE).unwrap())
     }
 
-    fn application(&self) -> String {
+    pub(crate) fn application(&self) -> String {
         let optional = |name: &str, value: Option<&str>| {
             value.map(|value| format!("<{name}>{value}</{name}>")).unwrap_or_default()
         };
@@ -93,7 +93,7 @@ impl Enrolment {
         )
     }
 
-    fn wrap(&self, application: &str) -> String {
+    pub(crate) fn wrap(&self, application: &str) -> String {
         format!(
             "<e:Envelope xmlns:e=\"http://schemas.xmlsoap.org/soap/envelope/\"><e:Header/><e:Body>\
              <getCertificatein xmlns=\"http://bxd.fi/CertificateService\"><RequestHeader><SenderId>{}</SenderId>\
