@@ -97,7 +97,7 @@ impl Office {
             return Err(code::DEFLATE.into());
         }
         let content = if compressed { self.unpacked(&content, request.text("CompressionMethod"))? } else { content };
-        let rejection = match payment::read(&content, file_type) {
+        let rejection = match payment::accept(&content, file_type) {
             Ok(payment) => {
                 let (total, count) = (payment.total, payment.count);
                 match account::take(ledger, self, customer, &payment, (file_type, content), now) {

@@ -73,6 +73,20 @@ const CURRENCY: &str = "AM03";
 /// Zero or wrong amount.
 const AMOUNT: &str = "AM12";
 
+/// Reads a payment file that is uploaded as `file_type`, and holds it to its schema.
+pub(crate) fn accept(content: &[u8], file_type: &str) -> Result<Payment, Box<Rejection>> {
+    let payment = read(content, file_type)?;
+    if follows_schema(content, &payment) {
+        return Ok(payment);
+    }
+    Err(Box::new(Rejection {
+        message_id: Some(payment.message_id),
+        message_name: payment.message_name.to_owned(),
+        reason: FORMAT,
+        text: "The content does not follow the schema of its version.",
+    }))
+}
+
 /// Reads a payment file that was uploaded as `file_type`.
 pub(crate) fn read(content: &[u8], file_type: &str) -> Result<Payment, Box<Rejection>> {
     let mut rejection = Box::new(Rejection {
@@ -82,16 +96,12 @@ pub(crate) fn read(content: &[u8], file_type: &str) -> Result<Payment, Box<Rejec
         text: "The content is not well-formed XML.",
     });
     let Ok(document) = Document::parse(content) else { return Err(rejection) };
-    let read = read_document(document.root(), file_type, &mut rejection)
-        .and_then(|payment| if follows_schema(content, &payment) { Ok(payment) } else { Err((FORMAT, NOT_BY_SCHEMA)) });
-    read.map_err(|(reason, text)| {
+    read_document(document.root(), file_type, &mut rejection).map_err(|(reason, text)| {
         rejection.reason = reason;
         rejection.text = text;
         rejection
     })
 }
-
-const NOT_BY_SCHEMA: &str = "The content does not follow the schema of its version.";
 
 /// Signatures in the business content at most (brief 2.3).
 const MOST_SIGNATURES: usize = 3;
