@@ -215,6 +215,55 @@ fn what_cannot_be_read_is_neither_accepted_nor_rejected() {
     assert!(code == Some(2) && report["detail"].as_str().unwrap().contains("nobank"), "{report}");
 }
 
+/// What a request must prove, and what the bank goes by, is told by options.
+#[test]
+fn options_say_what_a_message_is_judged_by() {
+    let Some(data) = reference_data() else { return };
+    let folder = TempDir::new().unwrap();
+    let own = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (right, wrong) = (own("right", "1234567890\n"), own("wrong", "1234567891"));
+    let pki = |name: &str| data.join("_fixture_pki").join(name).display().to_string();
+    let (customers, nordea, op) = (pki("ca_fixture_customer.pem"), pki("nordea_client.pem"), pki("op_client.pem"));
+    let enrolment = "nordea/gen_req_valid_get_certificate_pin1234567890.xml";
+    let (list, sha1) = ("nordea/gen_req_valid_dfl_sha256.xml", "nordea/gem_req_download_file_list_gem_sha1.xml");
+    let test = "op/gen_req_bad_environment_test_in_production.xml";
+    for (file, options, code, exit) in [
+        (enrolment, vec!["--pin", "1234567890"], "00", 0),
+        (enrolment, vec!["--pin", "1234567891"], "34", 1),
+        (enrolment, vec!["--pin-file", &right], "00", 0),
+        (enrolment, vec!["--pin-file", &wrong], "34", 1),
+        (list, vec!["--cert", &nordea], "24", 0),
+        // Beside what is given, a certificate whose subject names the customer.
+        (list, vec!["--cert", &op], "24", 0),
+        (sha1, vec![], "02", 1),
+        (sha1, vec!["--hash", "sha1"], "24", 0),
+        (list, vec!["--hash", "sha1"], "02", 1),
+        (list, vec!["--hash", "sha1", "--hash", "sha256"], "24", 0),
+        (test, vec![], "29", 1),
+        (test, vec!["--test"], "00", 0),
+    ] {
+        let bank = bank(file.split_once('/').unwrap().0);
+        let options = [&["--at", AT, "--trust", &customers][..], &options].concat();
+        let (exited, told) = check(&data.join(file), bank, &options);
+        assert_eq!((told["response_code"].as_str(), exited), (Some(code), Some(exit)), "{file} {options:?}: {told}");
+    }
+    // An answer is opened with whichever key fits; its envelope is broken whatever is in it.
+    let answer = data.join("danske/resp_download_file_list_sepa.xml");
+    let key = |name: &str| data.join("danske/keys").join(name).display().to_string();
+    let (fits, other) = (key("decrypts_resp_download_file_list.pem"), key("wrong_key_for_resp_download_file_list.pem"));
+    for (keys, files) in [(vec![], 0), (vec!["--key", &other], 0), (vec!["--key", &other, "--key", &fits], 5)] {
+        let (exited, told) = check(&answer, "danskebank", &keys);
+        assert_eq!((exited, told["reason"].as_str()), (Some(1), Some("soap_signature")), "{told}");
+        let found: Vec<&Value> = told["findings"].as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+        assert_eq!(found.contains(&&json!("decrypt")), files == 0, "{found:?}");
+        assert_eq!(told["file_references"].as_array().unwrap().len(), files);
+    }
+}
+
 #[test]
 fn the_list_says_how_well_each_bank_is_known() {
     let output = avain().args(["bank", "list"]).output().unwrap();

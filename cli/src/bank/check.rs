@@ -38,7 +38,8 @@ pub struct Options {
     /// Private keys (PEM, PKCS#8 or PKCS#1) that what is encrypted may be for
     #[arg(long)]
     pub(super) key: Vec<PathBuf>,
-    /// Certificates (PEM): of an answer, those that may complete a chain; of a request, those of the customer that are in force
+    /// Certificates (PEM): of an answer, those that may complete a chain; of a request, those of the customer that are in force, beside
+    /// those whose subject names it
     #[arg(long)]
     pub(super) cert: Vec<PathBuf>,
     /// `RequestId` that an answer must have
