@@ -39,7 +39,7 @@ pub async fn run(folder: &Path) -> Result<Vec<PathBuf>, DemoError> {
     let started = Instant::now();
     let mut teller = Teller::new();
     say("Avain: from registration to a signed payment at the bank, on this machine alone.\n");
-    let server = teller.step("Start the service and two simulated banks", start(folder)).await?;
+    let server = teller.step("Start the service and the simulated banks", start(folder)).await?;
     say(&format!("   the API: {}/v2, the data: {}", server.base(), folder.display()));
 
     let http = Http::new(server.base());
